@@ -1,0 +1,52 @@
+# Two commands matter: `make run` opens the dashboard, `make test` checks everything.
+# All paths are relative, so that the project may live in a folder whose name has spaces.
+PYTHON ?= python3.11
+PY := .venv/bin/python
+STAMP := .venv/.installed
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: run install test quick lint browser bench soak docs screenshots sample clean
+
+run: install
+	$(PY) -m recsys_core.cli run
+
+install: $(STAMP)
+
+# torch goes in first and pinned: left to itself, pip would bring gigabytes of CUDA along.
+$(STAMP): constraints.txt pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[samples,test]"
+	touch $(STAMP)
+
+test: install browser lint
+	$(PY) -m pytest
+
+quick: install
+	$(PY) -m pytest -m "not slow and not browser"
+
+lint: install
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pyright
+	.venv/bin/lint-imports
+
+# Debian's Chromium and a font with Chinese characters, for the tests in a real browser.
+browser:
+	@command -v chromium >/dev/null && fc-list | grep -qi cjk || \
+	  (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk fontconfig) || \
+	  (sudo apt-get update -qq && sudo apt-get install -y -qq chromium fonts-noto-cjk fontconfig)
+
+screenshots: install browser
+	$(PY) docs/screenshots.py --out docs/images
+
+# The sample shop and its model, made again from the seed.
+sample: install
+	$(PY) -m recsys_core.actions.samples
+
+bench: install
+	$(PY) -m benchmarks.run
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache *.egg-info
