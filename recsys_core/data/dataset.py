@@ -1,0 +1,190 @@
+"""The numbered data set: ids become row numbers once, here, and everything above works on arrays.
+
+Items are numbered from 1, because 0 is the padding of short histories; people are numbered from 0.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recsys_core.data.schema import CATEGORY_SEPARATOR, Tables
+from recsys_core.errors import DataError, NotFoundError
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+TimeKey = Literal["timestamp_s", "order", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Sequences of item numbers of different lengths, end to end in one array.
+
+    Attributes:
+        items: [n_events] item numbers, each sequence oldest first.
+        offsets: [n + 1] sequence i is `items[offsets[i]:offsets[i + 1]]`.
+    """
+
+    items: IntArray
+    offsets: IntArray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> IntArray:
+        return self.items[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> IntArray:
+        """[n] number of items of each sequence."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> IntArray:
+        """[n_events] the sequence that each entry of `items` belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, rows: IntArray) -> "Histories":
+        """The sequences `rows`, in that order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Histories(self.items[np.repeat(self.offsets[rows], lengths) + within], offsets)
+
+    def padded(self, max_length: int) -> IntArray:
+        """[n, longest] the last `max_length` items of each sequence, 0 behind shorter ones."""
+        lengths = np.minimum(self.lengths, max_length)
+        width = int(lengths.max(initial=0))
+        columns = np.arange(width)
+        inside = columns < lengths[:, None]  # [n, width]
+        padded = np.zeros((len(self), width), dtype=np.int64)
+        padded[inside] = self.items[((self.offsets[1:] - lengths)[:, None] + columns)[inside]]
+        return padded
+
+    @staticmethod
+    def of(sequences: list[IntArray] | list[list[int]]) -> "Histories":
+        """Histories from one array a sequence."""
+        lengths = [len(sequence) for sequence in sequences]
+        items = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
+        flat = np.concatenate(items) if items else np.zeros(0, dtype=np.int64)
+        return Histories(flat, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Interactions, items and people under numbers, every person's events in order.
+
+    Attributes:
+        events: [n_users] each person's item numbers, oldest first, repeats included.
+        timestamp_s: [n_events] Unix seconds beside `events.items`; NaN where no time is known.
+        items: [n_items] rows in the order of item numbers 1, 2, …; columns as in `Tables.items`.
+        users: [n_users] rows in the order of user numbers; columns as in `Tables.users`.
+        time_key: what the events are in order of; "none" means that their order tells nothing.
+    """
+
+    events: Histories
+    timestamp_s: FloatArray
+    items: pd.DataFrame
+    users: pd.DataFrame
+    time_key: TimeKey
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def item_ids(self) -> NDArray[np.object_]:
+        """[n_items + 1] item id of each item number; number 0, the padding, is ""."""
+        return np.concatenate([[""], self.items["item_id"].to_numpy(dtype=object)])
+
+    @property
+    def titles(self) -> NDArray[np.object_]:
+        """[n_items + 1] a readable title of each item number: its id where it has none."""
+        titles = self.items["title"].where(self.items["title"] != "", self.items["item_id"])
+        return np.concatenate([[""], titles.to_numpy(dtype=object)])
+
+    def user_number(self, user_id: str) -> int:
+        """The row of a person.
+
+        Raises:
+            NotFoundError: nobody has that id.
+        """
+        return _row_of(self.users["user_id"], user_id, "person")
+
+    def item_number(self, item_id: str) -> int:
+        """The number of an item, from 1.
+
+        Raises:
+            NotFoundError: no item has that id.
+        """
+        return _row_of(self.items["item_id"], item_id, "item") + 1
+
+    def item_texts(self) -> list[str]:
+        """[n_items] what a text encoder reads of each item: title, categories, provider, description."""
+        columns = self.items[["title", "category", "provider", "text"]].to_dict("records")
+        return [
+            ". ".join(
+                part
+                for part in (
+                    row["title"],
+                    row["category"].replace(CATEGORY_SEPARATOR, ", "),
+                    row["provider"],
+                    row["text"],
+                )
+                if part
+            )
+            for row in columns
+        ]
+
+
+def build_dataset(tables: Tables) -> Dataset:
+    """Numbers people and items in the order of their tables and puts everyone's events in order.
+
+    Events go by time, then by the order column, then by their place in the file; without times by the
+    order column; with neither they stay as they came, and their order means nothing.
+
+    Raises:
+        DataError: there is no interaction.
+    """
+    interactions = tables.interactions
+    if interactions.empty:
+        raise DataError(
+            "the data set has no interaction; at least one row with a person and an item is needed"
+        )
+    user_number = pd.Index(tables.users["user_id"]).get_indexer(pd.Index(interactions["user_id"]))
+    item_number = pd.Index(tables.items["item_id"]).get_indexer(pd.Index(interactions["item_id"])) + 1
+    times = _column(interactions, "timestamp_s")
+    position = _column(interactions, "order")
+    by_time = not np.isnan(times).all()
+    time_key: TimeKey = "timestamp_s" if by_time else "none" if np.isnan(position).all() else "order"
+    order = np.lexsort((position, times, user_number)) if by_time else np.lexsort((position, user_number))
+    lengths = np.bincount(user_number, minlength=len(tables.users))
+    return Dataset(
+        events=Histories(item_number[order].astype(np.int64), np.concatenate([[0], np.cumsum(lengths)])),
+        timestamp_s=times[order],
+        items=tables.items.reset_index(drop=True),
+        users=tables.users.reset_index(drop=True),
+        time_key=time_key,
+    )
+
+
+def _column(frame: pd.DataFrame, name: str) -> FloatArray:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(dtype=np.float64)
+
+
+def _row_of(ids: "pd.Series[str]", wanted: str, noun: str) -> int:
+    found = np.flatnonzero((ids == wanted).to_numpy())
+    if len(found) == 0:
+        raise NotFoundError(
+            f"there is no {noun} '{wanted}' among the {len(ids):,} of this data set "
+            f"(ids are like {', '.join(ids.head(3))})"
+        )
+    return int(found[0])

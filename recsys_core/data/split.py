@@ -1,0 +1,121 @@
+"""The one split of a data set: leave one out, made at import, the same for everything that follows.
+
+A person's *new* items are those at their first touch. The last new item is the test target, the one
+before it the validation target, and what came before that trains. What a person repeats after the
+validation target would tell a model about the future, so it is kept out of training and of both
+histories, and comes back only "now".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from recsys_core.data.dataset import Dataset, Histories, IntArray
+
+AsOf = Literal["valid", "test", "now"]
+MIN_NEW_ITEMS = 3  # a person with fewer trains only: both targets and a history need one item each
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which events train and which are held out; rows are places in `Dataset.events.items`.
+
+    Attributes:
+        train_length: [n_users] a person's first events, as many as train.
+        valid_row: [n_users] row of the validation target; -1 for a person who has none.
+        test_row: [n_users] row of the test target; -1 for a person who has none.
+        order: [n_events] the events' order: `Dataset.events` itself, or drawn by the seed where the
+            data have neither times nor an order.
+        warnings: what a person should know about it.
+    """
+
+    train_length: IntArray
+    valid_row: IntArray
+    test_row: IntArray
+    order: IntArray
+    warnings: tuple[str, ...]
+
+
+def leave_one_out(dataset: Dataset, seed: int = 0) -> Split:
+    """The split of a data set; `seed` matters only where events have no order."""
+    events, warnings = dataset.events, []
+    order = np.arange(len(events.items))
+    if dataset.time_key == "none":
+        draw = np.random.default_rng(seed).random(len(order))
+        order = np.lexsort((draw, events.rows))
+        warnings.append(
+            "the events have neither times nor an order, so the held-out items were drawn by the seed"
+        )
+    new_rows = Histories(*_first_touches(events, order))  # [n_users] rows of each person's new items
+    has_targets = new_rows.lengths >= MIN_NEW_ITEMS
+    last = new_rows.offsets[1:] - 1
+    test_row = np.where(has_targets, new_rows.items[last], -1)
+    valid_row = np.where(has_targets, new_rows.items[np.maximum(last - 1, 0)], -1)
+    train_length = np.where(has_targets, valid_row - events.offsets[:-1], events.lengths)
+    if not has_targets.all():
+        warnings.append(
+            f"{int((~has_targets).sum()):,} people with fewer than {MIN_NEW_ITEMS} different items "
+            "train the model but aren't evaluated"
+        )
+    return Split(train_length, valid_row, test_row, order, tuple(warnings))
+
+
+def ordered_items(dataset: Dataset, split: Split) -> IntArray:
+    """[n_events] item numbers in the order of the split."""
+    return dataset.events.items[split.order]
+
+
+def targets(dataset: Dataset, split: Split, part: Literal["valid", "test"]) -> IntArray:
+    """[n_users] the held-out item of each person; 0 for a person who has none."""
+    rows = split.valid_row if part == "valid" else split.test_row
+    return np.where(rows >= 0, ordered_items(dataset, split)[rows], 0)
+
+
+def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
+    """[n_users] what is known of each person at a moment.
+
+    `valid`: what trains. `test`: that and the validation target. `now`: every event.
+    """
+    items, offsets = ordered_items(dataset, split), dataset.events.offsets
+    if as_of == "now":
+        return Histories(items, offsets)
+    place = np.arange(len(items)) - np.repeat(offsets[:-1], dataset.events.lengths)
+    keep = place < np.repeat(split.train_length, dataset.events.lengths)
+    if as_of == "test":
+        keep[split.valid_row[split.valid_row >= 0]] = True
+    lengths = np.bincount(dataset.events.rows[keep], minlength=dataset.n_users)
+    return Histories(items[keep], np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def split_tables(dataset: Dataset, split: Split) -> dict[str, pd.DataFrame]:
+    """The three parts as tables of user_id, item_id, timestamp_s, for anyone who wants to recompute."""
+    place = np.arange(len(split.order)) - np.repeat(dataset.events.offsets[:-1], dataset.events.lengths)
+    trains = np.flatnonzero(place < np.repeat(split.train_length, dataset.events.lengths))
+    rows = {
+        "train": trains,
+        "valid": split.valid_row[split.valid_row >= 0],
+        "test": split.test_row[split.test_row >= 0],
+    }
+    return {part: _table(dataset, split, part_rows) for part, part_rows in rows.items()}
+
+
+def _table(dataset: Dataset, split: Split, rows: IntArray) -> pd.DataFrame:
+    events = split.order[rows]
+    return pd.DataFrame(
+        {
+            "user_id": dataset.users["user_id"].to_numpy()[dataset.events.rows[rows]],
+            "item_id": dataset.item_ids[dataset.events.items[events]],
+            "timestamp_s": dataset.timestamp_s[events],
+        }
+    )
+
+
+def _first_touches(events: Histories, order: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows at which each person first meets an item, in order, and where each person's begin."""
+    pair = events.rows * (int(events.items.max(initial=0)) + 1) + events.items[order]
+    _, first = np.unique(pair, return_index=True)
+    rows = np.sort(first)
+    lengths = np.bincount(events.rows[rows], minlength=len(events))
+    return rows, np.concatenate([[0], np.cumsum(lengths)])
