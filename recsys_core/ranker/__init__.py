@@ -1,0 +1,1 @@
+"""What ranks: one protocol, one file a ranker."""
