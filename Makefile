@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run install test quick lint browser bench soak docs screenshots sample clean
+.PHONY: run install test quick lint browser bench screenshots sample clean
 
 run: install
 	$(PY) -m recsys_core.cli run
@@ -45,8 +45,10 @@ screenshots: install browser
 sample: install
 	$(PY) -m recsys_core.actions.samples
 
+# Needs MovieLens-100K, which may not be passed on: make bench ML100K=FOLDER
+ML100K ?= ../shared/data/ml-100k
 bench: install
-	$(PY) -m benchmarks.run
+	$(PY) -m benchmarks.quality "$(ML100K)" 0 1 2
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -5,9 +5,9 @@ A bad setting is answered with all problems at once, each with what is allowed.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys_core.errors import ConfigError
@@ -56,11 +56,25 @@ class TransformerSettings(Settings):
     n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
     n_heads: Annotated[int, Field(ge=1, le=16)] = 2
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
     item_id: bool = True
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        """Finds settings that contradict each other, before any work is done with them."""
+        problems: list[str] = []
+        if self.embedding_size % self.n_heads:
+            problems.append(
+                f"embedding_size ({self.embedding_size}) must be divisible by n_heads ({self.n_heads})"
+            )
+        if self.encoder == "none" and not self.item_id:
+            problems.append("an item needs its id or its text, and both are switched off")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -78,7 +92,14 @@ _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
 
 
 _TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-_LIMIT_WORDS = {"Ge": "from {}", "Gt": "above {}", "Le": "up to {}", "Lt": "below {}"}
+_LIMIT_WORDS = {
+    "ge": "from {:g}",
+    "gt": "above {:g}",
+    "le": "up to {:g}",
+    "lt": "below {:g}",
+    "min_length": "of {:g} or more",
+    "max_length": "and up to {:g} characters",
+}
 
 
 class Environment(BaseSettings):
@@ -96,17 +117,17 @@ def make_settings(ranker: str, preset: str = "balanced", changes: Sequence[str] 
     Raises:
         ConfigError: no such ranker, preset or key, or values out of bounds: all of them in one sentence.
     """
+    unknown: list[str] = []
     if ranker not in SETTINGS:
-        raise ConfigError(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
+        unknown.append(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
     if preset not in PRESETS:
-        raise ConfigError(f"there is no preset '{preset}'; presets are {', '.join(PRESETS)}")
-    values: dict[str, Any] = dict(_PRESET_VALUES.get((ranker, preset), {}))
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise ConfigError(f"'{change}' is no setting; write key=value")
-        values[key.strip()] = value.strip()
-    return read_settings(ranker, values)
+        unknown.append(f"there is no preset '{preset}'; presets are {', '.join(PRESETS)}")
+    if unknown:
+        raise ConfigError("; ".join(unknown))
+    pairs = [change.partition("=") for change in changes]
+    values = {key.strip(): value.strip() for key, equals, value in pairs if equals}
+    malformed = [f"'{key}' is no setting; write key=value" for key, equals, _ in pairs if not equals]
+    return _validated(ranker, _PRESET_VALUES.get((ranker, preset), {}) | values, malformed)
 
 
 def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
@@ -117,15 +138,24 @@ def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
     """
     if ranker not in SETTINGS:
         raise ConfigError(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
+    return _validated(ranker, values, [])
+
+
+def _validated(ranker: str, values: dict[str, Any], problems: list[str]) -> Settings:
     kind = SETTINGS[ranker]
     try:
-        return kind.model_validate(values)
+        settings = kind.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_problem(kind, dict(problem)) for problem in error.errors())
-        raise ConfigError(f"{ranker}: {problems}") from error
+        problems = problems + [_problem(kind, dict(problem)) for problem in error.errors()]
+        raise ConfigError(f"{ranker}: {'; '.join(problems)}") from error
+    if problems:
+        raise ConfigError(f"{ranker}: {'; '.join(problems)}")
+    return settings
 
 
 def _problem(kind: type[Settings], problem: dict[str, Any]) -> str:
+    if not problem["loc"]:  # of the settings together, not of one
+        return str(problem.get("ctx", {}).get("error", problem["msg"]))
     key = str(problem["loc"][0])
     if key not in kind.model_fields:
         allowed = ", ".join(kind.model_fields) or "none: it has nothing to set"
@@ -137,8 +167,9 @@ def bounds(kind: type[Settings], key: str) -> str:
     """What is allowed for a setting, in words: "it must be a whole number from 1 to 1000"."""
     field = kind.model_fields[key]
     limits = [
-        _LIMIT_WORDS[name].format(f"{getattr(limit, name.lower()):g}")
+        words.format(getattr(limit, name))
         for limit in field.metadata
-        if (name := type(limit).__name__) in _LIMIT_WORDS
+        for name, words in _LIMIT_WORDS.items()
+        if hasattr(limit, name)
     ]
     return " ".join(["it must be", _TYPE_WORDS.get(field.annotation, "a value"), *limits])

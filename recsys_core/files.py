@@ -7,6 +7,7 @@ its name; then the folder itself is flushed, so that the rename survives a power
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Generator
@@ -29,7 +30,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> str:
     Raises:
         StoreError: the disk refused, in the words of the operating system; `path` is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         write(temporary)
         _flush(temporary)
@@ -81,10 +82,15 @@ def check_sha256(path: Path, expected: str) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Generator[Path]:
-    """A folder that appears at `path` when the block ends well, and not at all when it doesn't."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    """A folder that appears at `path` when the block ends well, and not at all when it doesn't.
+
+    Raises:
+        StoreError: the disk refused, or `path` is a folder with something in it.
+    """
+    temporary: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
         yield temporary
         for file in temporary.rglob("*"):
             _flush(file)
@@ -94,7 +100,8 @@ def new_folder(path: Path) -> Generator[Path]:
     except OSError as error:
         raise StoreError(f"could not write {path.name}: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

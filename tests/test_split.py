@@ -1,5 +1,7 @@
 """The split: last new item out, the one before it for validation, no look into the future."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from hand_made import dataset_of, tables
@@ -27,13 +29,13 @@ def held_out(dataset: Dataset, split: Split, user_id: str = "u") -> tuple[str, s
 CASES = {
     "three new items: one trains": ("abc", ("b", "c"), "a", "ab", "abc"),
     "five new items": ("abcde", ("d", "e"), "abc", "abcd", "abcde"),
-    "repeats before the validation target train": ("aabac", ("b", "c"), "aa", "aab", "aabac"),
+    "repeats before the validation target train": ("aabac", ("b", "c"), "a", "ab", "abac"),
     "a repeat between the targets is kept out": ("abcad", ("c", "d"), "ab", "abc", "abcad"),
     "repeats after the test target are kept out": ("abcab", ("b", "c"), "a", "ab", "abcab"),
-    "the validation target again before the test target": ("abbbc", ("b", "c"), "a", "ab", "abbbc"),
+    "the validation target again before the test target": ("abbbc", ("b", "c"), "a", "ab", "abc"),
     "the last event is a repeat of the first": ("abcda", ("c", "d"), "ab", "abc", "abcda"),
     "two different items: all train": ("ab", ("", ""), "ab", "ab", "ab"),
-    "two different items many times: all train": ("abbaab", ("", ""), "abbaab", "abbaab", "abbaab"),
+    "two different items many times: all train": ("abbaab", ("", ""), "abab", "abab", "abab"),
     "one item": ("a", ("", ""), "a", "a", "a"),
 }
 
@@ -130,7 +132,8 @@ def test_split_equals_the_rules_in_plain_python(events: list[tuple[str, str, int
         now = known(dataset, split, "now", user_id)
         if key == "time":
             own = [event for event in events if event[0] == user_id]
-            assert now == "".join(item for _, item, _ in sorted(own, key=lambda event: event[2]))
+            in_time = [item for _, item, _ in sorted(own, key=lambda event: event[2])]
+            assert now == "".join(item for item, _ in groupby(in_time))  # a run of events is one touch
         new = list(dict.fromkeys(now))
         if len(new) < 3:
             expected = ("", ""), now, now

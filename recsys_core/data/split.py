@@ -74,19 +74,27 @@ def targets(dataset: Dataset, split: Split, part: Literal["valid", "test"]) -> I
 
 
 def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
-    """[n_users] what is known of each person at a moment.
+    """[n_users] the items of `history_rows`: what is known of each person at a moment."""
+    rows = history_rows(dataset, split, as_of)
+    return Histories(ordered_items(dataset, split)[rows.items], rows.offsets)
 
-    `valid`: what trains. `test`: that and the validation target. `now`: every event.
+
+def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
+    """[n_users] places in `split.order` of what is known of each person at a moment, oldest first.
+
+    `valid`: what trains. `test`: that and the validation target. `now`: every event. Of events on the
+    same item in a row (viewed, clicked, bought) the first stands for all: one touch of the item.
     """
-    items, offsets = ordered_items(dataset, split), dataset.events.offsets
-    if as_of == "now":
-        return Histories(items, offsets)
-    place = np.arange(len(items)) - np.repeat(offsets[:-1], dataset.events.lengths)
-    keep = place < np.repeat(split.train_length, dataset.events.lengths)
+    items, lengths = ordered_items(dataset, split), dataset.events.lengths
+    place = np.arange(len(items)) - np.repeat(dataset.events.offsets[:-1], lengths)
+    keep = place < np.repeat(lengths if as_of == "now" else split.train_length, lengths)
     if as_of == "test":
         keep[split.valid_row[split.valid_row >= 0]] = True
-    lengths = np.bincount(dataset.events.rows[keep], minlength=dataset.n_users)
-    return Histories(items[keep], np.concatenate([[0], np.cumsum(lengths)]))
+    rows, people = np.flatnonzero(keep), dataset.events.rows[keep]
+    again = (items[rows[1:]] == items[rows[:-1]]) & (people[1:] == people[:-1])
+    first = np.concatenate([np.ones(min(1, len(rows)), dtype=bool), ~again])
+    counts = np.bincount(people[first], minlength=dataset.n_users)
+    return Histories(rows[first], np.concatenate([[0], np.cumsum(counts)]))
 
 
 def split_tables(dataset: Dataset, split: Split) -> dict[str, pd.DataFrame]:

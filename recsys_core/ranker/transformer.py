@@ -23,18 +23,13 @@ SCORING_BATCH = 256
 
 
 class ItemVectors(nn.Module):
-    """Vectors of all items: a learned one by id plus a projection of the item's text.
-
-    An item as a candidate differs from the same item in a history by a learned offset that starts at 0:
-    with one vector for both, "B follows A" could hardly be told from "A follows B".
-    """
+    """Vectors of all items: a learned one by id plus a projection of the item's text."""
 
     def __init__(self, n_items: int, embedding_size: int, text_vectors: Tensor | None, use_id: bool) -> None:
         super().__init__()
         self.id = nn.Embedding(n_items + 1, embedding_size) if use_id else None
         if self.id is not None:
             nn.init.normal_(self.id.weight, std=embedding_size**-0.5)
-        self.candidate_offset = nn.Parameter(torch.zeros(n_items + 1, embedding_size)) if use_id else None
         self.text: Tensor | None
         self.register_buffer("text", text_vectors)  # [V, t] half precision, frozen
         self.projection = (
@@ -47,10 +42,6 @@ class ItemVectors(nn.Module):
         if self.text is not None and self.projection is not None:
             vectors = vectors + self.projection(self.text.to(self.projection.weight.dtype))
         return torch.cat([vectors[1:].mean(0, keepdim=True), vectors[1:]])
-
-    def as_candidates(self, vectors: Tensor) -> Tensor:
-        """[V, d] the vectors of items that may come next, from those of items in a history."""
-        return vectors if self.candidate_offset is None else vectors + self.candidate_offset
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +159,7 @@ class TransformerRanker(nn.Module):
 
     def logits(self, hidden: Tensor, vectors: Tensor) -> Tensor:
         """[..., V] scores of all items after states [..., d]."""
-        return F.linear(hidden, self.item_vectors.as_candidates(vectors), self.item_bias)
+        return F.linear(hidden, vectors, self.item_bias)
 
     @torch.inference_mode()
     def score(self, histories: Histories) -> ScoreArray:

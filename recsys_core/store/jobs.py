@@ -219,6 +219,7 @@ def _start(workspace: Workspace, job_id: str, worker_module: str) -> None:
     folder = workspace.job_folder(job_id)
     folder.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the cores to the dashboard
     if workspace.database_url is not None:  # not on the command line, where everybody could read it
         environment["RECLENS_DATABASE_URL"] = workspace.database_url
     with (folder / LOG_FILE).open("ab") as log:

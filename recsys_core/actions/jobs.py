@@ -1,0 +1,90 @@
+"""Work that takes longer than a click: handed to a process of its own, followed from anywhere."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from recsys_core.actions import models
+from recsys_core.config import make_settings
+from recsys_core.store import jobs
+from recsys_core.store.records import JobRecord
+from recsys_core.store.reporter import JobReporter
+from recsys_core.store.workspace import Workspace
+from recsys_core.trainer.loop import Epoch
+
+TRAIN = "train"
+
+
+def submit_training(
+    workspace: Workspace,
+    dataset: str,
+    ranker: str,
+    name: str,
+    preset: str = "balanced",
+    seed: int = 0,
+    changes: Sequence[str] = (),
+    submission_key: str | None = None,
+) -> JobRecord:
+    """Starts training as a job; whatever can be refused is refused here, before anything starts.
+
+    Raises:
+        ConfigError, DataError, NotFoundError: as `models.train`.
+    """
+    make_settings(ranker, preset, changes)
+    record = workspace.resolve("dataset", dataset)
+    workspace.check_free("model", name)
+    spec = {
+        "dataset": record.id,
+        "ranker": ranker,
+        "name": name,
+        "preset": preset,
+        "seed": seed,
+        "changes": list(changes),
+    }
+    return jobs.submit(workspace, TRAIN, spec, submission_key)
+
+
+def run_training(workspace: Workspace, spec: dict[str, Any], reporter: JobReporter) -> dict[str, Any]:
+    """What the worker does for a training job; its result is that of `reclens train --json`."""
+
+    def follow(epoch: Epoch) -> None:
+        reporter.event(asdict(epoch))
+        reporter.check_cancelled()
+
+    def report(share: float, message: str) -> None:
+        reporter.progress(share, message)
+        reporter.check_cancelled()
+
+    record = models.train(workspace, **spec, progress=report, on_epoch=follow)
+    return models.training_json(record)
+
+
+def list_jobs(workspace: Workspace) -> list[JobRecord]:
+    """All jobs, newest first, each in its true state: those whose process is gone say so."""
+    jobs.refresh(workspace)
+    return jobs.list_jobs(workspace)
+
+
+def show_job(workspace: Workspace, job_id: str) -> JobRecord:
+    """One job in its true state.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    jobs.refresh(workspace)
+    return jobs.show(workspace, job_id)
+
+
+def cancel_job(workspace: Workspace, job_id: str) -> JobRecord:
+    """Stops a job: within five seconds its process is gone, and nothing of it is kept."""
+    return jobs.cancel(workspace, job_id)
+
+
+def job_events(workspace: Workspace, job_id: str) -> list[dict[str, Any]]:
+    """What a job reported on its way: for a training job one entry an epoch."""
+    return jobs.events(workspace, job_id)
+
+
+def job_log(workspace: Workspace, job_id: str) -> str:
+    """The last lines that a job's process wrote."""
+    return jobs.log_tail(workspace, job_id)

@@ -1,0 +1,280 @@
+"""Training models, opening kept ones, and what they rank."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
+
+from recsys_core.actions.data import LoadedDataset, open_dataset
+from recsys_core.config import Settings, TransformerSettings, make_settings, read_settings
+from recsys_core.data.split import AsOf
+from recsys_core.encoder.cache import TextVectors
+from recsys_core.errors import ConfigError, StoreError
+from recsys_core.explain.faithfulness import Verification
+from recsys_core.files import read_json, write_json
+from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, train_model
+from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
+from recsys_core.ranker.protocol import Ranker
+from recsys_core.store.records import ModelRecord
+from recsys_core.store.workspace import Workspace
+from recsys_core.trainer.checkpoints import load_ranker, load_transformer, save_ranker
+from recsys_core.trainer.device import choose_device
+from recsys_core.trainer.loop import Epoch, TrainingLog
+
+WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
+MODEL_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model and the data set that it learned from, ready to rank, explain and be audited."""
+
+    record: ModelRecord
+    data: LoadedDataset
+    ranker_name: str
+    settings: Settings
+    seed: int
+    ranker: Ranker
+    valid: Evaluation
+    test: Evaluation
+    log: TrainingLog | None
+    verification: Verification | None
+    text: TextVectors | None
+
+
+def train(
+    workspace: Workspace,
+    dataset: str,
+    ranker: str,
+    name: str,
+    preset: str = "balanced",
+    seed: int = 0,
+    changes: Sequence[str] = (),
+    device: str = "auto",
+    progress: Progress = lambda share, message: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> ModelRecord:
+    """Trains a ranker on a data set, evaluates it, tests its explanations, and keeps it under a name.
+
+    Raises:
+        ConfigError: ranker, preset or settings that don't exist or are out of bounds.
+        DataError: the name is taken, or the data are too small.
+    """
+    settings = make_settings(ranker, preset, changes)
+    workspace.check_free("model", name)
+    loaded = open_dataset(workspace, dataset)
+    trained = train_model(
+        loaded.dataset,
+        loaded.split,
+        ranker,
+        settings,
+        seed=seed,
+        device=choose_device(device),
+        cache=workspace.cache,
+        progress=progress,
+        on_epoch=on_epoch,
+    )
+    return workspace.add_model(
+        name, loaded.record.id, _summary(trained, preset), lambda folder: _write(trained, preset, folder)
+    )
+
+
+def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
+    """A model by id or name. `data` saves reading the data set again where it is at hand.
+
+    Raises:
+        NotFoundError: there is none of that id or name.
+        StoreError: a file of it is damaged or of another version.
+    """
+    record = workspace.resolve("model", model)
+    folder = workspace.checked_folder(record)
+    kept = read_json(folder / MODEL_FILE)
+    if kept.get("version") != MODEL_VERSION:
+        raise StoreError(
+            f"model '{record.name}' is of version {kept.get('version')}, this RecLens reads "
+            f"version {MODEL_VERSION}; train it again"
+        )
+    settings = read_settings(kept["ranker"], kept["settings"])
+    ranks = pd.read_parquet(folder / RANKS_FILE)
+    if data is None or data.record.id != record.dataset_id:
+        data = open_dataset(workspace, record.dataset_id)
+    ranker = _load_ranker(kept["ranker"], settings, folder / WEIGHTS_FILE)
+    return LoadedModel(
+        record=record,
+        data=data,
+        ranker_name=kept["ranker"],
+        settings=settings,
+        seed=int(kept["seed"]),
+        ranker=ranker,
+        valid=Evaluation("valid", ranks["valid"].to_numpy(), 10, kept["coverage"]["valid"]),
+        test=Evaluation("test", ranks["test"].to_numpy(), 10, kept["coverage"]["test"]),
+        log=_LOG.validate_python(kept["log"]),
+        verification=_VERIFICATION.validate_python(kept["verification"]),
+        text=_text(kept, ranker),
+    )
+
+
+def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", k: int = 10) -> Evaluation:
+    """Full-ranking figures at any k; those at 10 were kept from training."""
+    if k < 1:
+        raise ConfigError(f"k is {k}; a list has at least 1 item")
+    if k == 10:
+        return model.valid if part == "valid" else model.test
+    return evaluate(model.ranker, model.data.dataset, model.data.split, part, k)
+
+
+def list_for_user(
+    model: LoadedModel,
+    user_id: str,
+    k: int,
+    as_of: AsOf = "test",
+    without_items: Sequence[str] = (),
+    keep_repeats: bool = False,
+) -> pd.DataFrame:
+    """One person's ranked list: user_id, item_id, title, rank, score.
+
+    Raises:
+        NotFoundError: no such person or item.
+    """
+    return recommend(
+        model.ranker, model.data.dataset, [request_for(model, user_id, as_of, without_items, keep_repeats)], k
+    )
+
+
+def request_for(
+    model: LoadedModel,
+    user_id: str,
+    as_of: AsOf = "test",
+    without_items: Sequence[str] = (),
+    keep_repeats: bool = False,
+) -> ListRequest:
+    """What a person's list is made from; `without_items` never happened, and stay off the list."""
+    data = model.data
+    user = np.array([data.dataset.user_number(user_id)])
+    request = list_requests(data.dataset, data.split, user, as_of, keep_repeats)[0]
+    gone = [data.dataset.item_number(item_id) for item_id in without_items]
+    return without(request, gone) if gone else request
+
+
+def lists_for_all(
+    model: LoadedModel, k: int, as_of: AsOf = "test", keep_repeats: bool = False
+) -> pd.DataFrame:
+    """Everybody's list, one under the other."""
+    data = model.data
+    users = np.arange(data.dataset.n_users)
+    return recommend(
+        model.ranker, data.dataset, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k
+    )
+
+
+def list_for_history(
+    model: LoadedModel, history: Sequence[str], k: int, seen: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
+    numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
+    off = (
+        numbers
+        if seen is None
+        else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
+    )
+    return recommend(model.ranker, model.data.dataset, [ListRequest(numbers, off)], k)
+
+
+def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
+    """The list of someone of whom only a typed wish is known, by the nearness of texts."""
+    return recommend_for_wish(model.text, model.data.dataset, wish, k, choose_device(), workspace.cache)
+
+
+def training_json(record: ModelRecord) -> dict[str, Any]:
+    """The contract of `reclens train --json`."""
+    return {"model": record.id, **record.details, "weights_sha256": record.folder_sha256[WEIGHTS_FILE]}
+
+
+def checked_as_of(value: str) -> AsOf:
+    """`test` or `now`.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value in ("test", "now"):
+        return value
+    raise ConfigError(f"the moment is '{value}'; write test or now")
+
+
+def checked_part(value: str) -> Literal["valid", "test"]:
+    """`valid` or `test`.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value in ("valid", "test"):
+        return value
+    raise ConfigError(f"the split is '{value}'; write test or valid")
+
+
+_LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
+_VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
+
+
+def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
+    log = trained.log
+    return {
+        "ranker": trained.ranker_name,
+        "preset": preset,
+        "epochs": len(log.epochs) if log else 0,
+        "seconds": trained.seconds,
+        "interactions_per_s": float(np.mean([epoch.targets_per_s for epoch in log.epochs])) if log else None,
+        "peak_memory_bytes": trained.peak_memory_bytes,
+        "valid": trained.valid.summary(),
+        "test": trained.test.summary(),
+        "verified": trained.verification is not None and trained.verification.verified,
+        "warning": trained.text.warning if trained.text else "",
+    }
+
+
+def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
+    save_ranker(trained.ranker, folder / WEIGHTS_FILE)
+    ranks = pd.DataFrame({"valid": trained.valid.ranks, "test": trained.test.ranks})
+    ranks.to_parquet(folder / RANKS_FILE, index=False)
+    text = trained.text
+    write_json(
+        folder / MODEL_FILE,
+        {
+            "version": MODEL_VERSION,
+            "ranker": trained.ranker_name,
+            "preset": preset,
+            "settings": trained.settings.model_dump(mode="json"),
+            "seed": trained.seed,
+            "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
+            "text": None
+            if text is None
+            else {"encoder": text.encoder, "unknown_share": text.unknown_share, "warning": text.warning},
+            "log": _LOG.dump_python(trained.log, mode="json"),
+            "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
+        },
+    )
+
+
+def _load_ranker(name: str, settings: Settings, weights: Path) -> Ranker:
+    if not isinstance(settings, TransformerSettings):
+        return load_ranker(name, weights)
+    return load_transformer(
+        weights,
+        embedding_size=settings.embedding_size,
+        n_blocks=settings.n_blocks,
+        n_heads=settings.n_heads,
+        max_length=settings.max_length,
+        device=choose_device(),
+    )
+
+
+def _text(kept: dict[str, Any], ranker: Ranker) -> TextVectors | None:
+    if kept["text"] is None:
+        return None
+    vectors = ranker.tensors()["item_vectors.text"][1:].numpy()
+    return TextVectors(vectors, **kept["text"])

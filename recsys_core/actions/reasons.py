@@ -1,0 +1,88 @@
+"""Why an item is on a person's list."""
+
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from recsys_core.actions.models import LoadedModel, request_for
+from recsys_core.data.split import AsOf
+from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.history import METHODS, Method
+from recsys_core.pipeline import Explanation, explain
+from recsys_core.ranker.lists import recommend
+
+
+def explain_item(
+    model: LoadedModel,
+    user_id: str,
+    item_id: str | None = None,
+    method: str | None = None,
+    as_of: AsOf = "test",
+) -> Explanation:
+    """Why an item (the first of the list, if none is named) is where it is on a person's list.
+
+    Raises:
+        NotFoundError: no such person or item.
+        DataError: the person has touched the item, so it is no candidate.
+        ConfigError: there is no such method, or it doesn't fit the ranker.
+    """
+    data = model.data
+    request = request_for(model, user_id, as_of)
+    if item_id is None:
+        first = recommend(model.ranker, data.dataset, [request], 1)
+        if first.empty:
+            raise DataError(f"'{user_id}' has touched every item, so there is no list to explain")
+        item_id = str(first["item_id"].iloc[0])
+    number = data.dataset.item_number(item_id)
+    return explain(
+        model.ranker, data.dataset, data.split, request, number, _method(method), model.verification
+    )
+
+
+def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, Any]:
+    """The contract of `reclens explain --json`."""
+    dataset, found = model.data.dataset, explanation.attributions
+    return {
+        "user_id": explanation.user_id,
+        "item_id": dataset.item_ids[explanation.item_number],
+        "title": dataset.titles[explanation.item_number],
+        "score": found.score,
+        "rank": explanation.rank,
+        "method": found.method,
+        "baseline": found.baseline,
+        "baseline_score": _number(found.baseline_score),
+        "attributions": [
+            {
+                "item_id": dataset.item_ids[number],
+                "title": dataset.titles[number],
+                "position": position,
+                "attribution": float(value),
+            }
+            for position, (number, value) in enumerate(
+                zip(explanation.history, found.values, strict=True), start=1
+            )
+        ],
+        "delta": _number(found.delta),
+        "relative_delta": _number(found.relative_delta),
+        "faithfulness": {
+            removal: {name: asdict(figures) for name, figures in orders.items()}
+            for removal, orders in explanation.faithfulness.items()
+        },
+        "verified": explanation.verified,
+        "reason": explanation.reason,
+    }
+
+
+def _method(name: str | None) -> Method | None:
+    if name is None:
+        return None
+    for method in METHODS:
+        if method == name:
+            return method
+    raise ConfigError(f"there is no method '{name}'; methods are {', '.join(METHODS)}")
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) and not np.isnan(value) else None

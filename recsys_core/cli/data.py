@@ -1,0 +1,71 @@
+"""`reclens ingest` and `reclens split`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
+from recsys_core.errors import ConfigError
+
+PathOption = Annotated[Path | None, typer.Option()]
+
+
+@app.command()
+def ingest(
+    name: str,
+    interactions: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSON lines, Parquet, zip or folder.")
+    ] = None,
+    items: PathOption = None,
+    users: PathOption = None,
+    map: Annotated[
+        list[str] | None, typer.Option(help="role=column,… for columns that aren't guessed.")
+    ] = None,
+    min_rating: Annotated[float | None, typer.Option(help="Leave out rows with a lower rating.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="simulated, complete-journey, movielens-100k or movielens-1m.")
+    ] = None,
+    path: Annotated[Path | None, typer.Option(help="Folder or zip of a MovieLens sample.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring data in: every usable row, with the rejected ones handed back."""
+    from recsys_core.actions import data
+    from recsys_core.data.mapping import parse_mapping
+
+    reply = answer(workspace, json)
+    if (sample is None) == (interactions is None):
+        raise ConfigError("say where the data are: either --interactions PATH or --sample NAME")
+    if sample is not None:
+        done = data.ingest_sample(reply.workspace, name, sample, path)
+    elif interactions is not None:
+        mapping = parse_mapping(map or [])
+        done = data.ingest(reply.workspace, name, interactions, items, users, mapping, min_rating)
+    else:
+        raise ConfigError("say where the data are: either --interactions PATH or --sample NAME")
+    found = data.ingest_json(done)
+    text = (
+        f"{found['name']} ({found['dataset']}): {found['n_interactions']:,} interactions of "
+        f"{found['n_users']:,} people with {found['n_items']:,} items"
+    )
+    if found["n_rejected"]:
+        text += (
+            f"\n{found['n_rejected']:,} rows were set aside; they and their reasons: {found['rejected_file']}"
+        )
+    reply.write(found, "\n".join([text, *(f"note: {warning}" for warning in found["warnings"])]))
+
+
+@app.command()
+def split(
+    dataset: str,
+    out: Annotated[Path, typer.Option(help="Folder for train.parquet, valid.parquet and test.parquet.")],
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the split that training uses."""
+    from recsys_core.actions import data
+
+    reply = answer(workspace, json)
+    written = {part: str(path) for part, path in data.write_split(reply.workspace, dataset, out).items()}
+    reply.write(written, "\n".join(f"{part}: {path}" for part, path in written.items()))

@@ -1,0 +1,126 @@
+"""`reclens train`, `evaluate`, `explain` and `audit`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
+
+GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
+GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
+
+AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; now: the whole history.")]
+
+
+@app.command()
+def train(
+    dataset: str,
+    ranker: Annotated[str, typer.Option(help="transformer, transitions, ease, item-knn or popularity.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")],
+    preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    set: Annotated[list[str] | None, typer.Option(help="key=value, repeated.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a ranker, evaluate it, and test whether its explanations are true."""
+    from recsys_core.actions import models
+
+    reply = answer(workspace, json)
+    record = models.train(
+        reply.workspace, dataset, ranker, name, preset, seed, set or [], device, progress=reply.progress
+    )
+    found = models.training_json(record)
+    text = f"{record.name} ({record.id}): trained in {found['seconds']:.1f} s\n" + _figures(found["test"])
+    reply.write(found, text + (f"\nnote: {found['warning']}" if found["warning"] else ""))
+
+
+@app.command()
+def evaluate(
+    model: str,
+    k: Annotated[int, typer.Option(min=1)] = 10,
+    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rank all items for everybody and see where the held-out ones land."""
+    from recsys_core.actions import models
+
+    reply = answer(workspace, json)
+    part = models.checked_part(split)
+    evaluation = models.evaluate_model(models.open_model(reply.workspace, model), part, k)
+    found: dict[str, Any] = {"n_users": evaluation.n_users, "split": part, **evaluation.summary()}
+    reply.write(found, f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}")
+
+
+@app.command()
+def explain(
+    model: str,
+    user: Annotated[str, typer.Option(help="Id of a person.")],
+    item: Annotated[str | None, typer.Option(help="Id of an item; default: the first of the list.")] = None,
+    method: Annotated[str | None, typer.Option(help="integrated-gradients, leave-one-out or counts.")] = None,
+    as_of: AsOfOption = "test",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say why an item is on a person's list, and whether that can be trusted."""
+    from recsys_core.actions import models, reasons
+
+    reply = answer(workspace, json)
+    opened = models.open_model(reply.workspace, model)
+    explanation = reasons.explain_item(opened, user, item, method, models.checked_as_of(as_of))
+    found = reasons.explanation_json(opened, explanation)
+    strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
+    badge = "verified" if found["verified"] else "not verified"
+    text = [
+        f"'{found['title']}' is number {found['rank']} for {user}; its score is {found['score']:.4f}",
+        f"By {found['method']}, compared with {found['baseline']}; the strongest of its reasons:",
+        table_text(strongest, ["position", "attribution", "item_id", "title"]),
+        f"{badge}: {found['reason']}",
+    ]
+    reply.write(found, "\n".join(text))
+
+
+@app.command()
+def audit(
+    model: str,
+    by: Annotated[list[str], typer.Option(help="Attribute, or A*B for their intersection; repeated.")],
+    metric: Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, …")] = "ndcg@10",
+    reference: Annotated[str, typer.Option(help="rest, best, or the name of a group.")] = "rest",
+    margin: Annotated[float | None, typer.Option(help="Gap that counts as none; default 10 %.")] = None,
+    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    report: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare groups of people: for whom does the model work worse, and how sure is that?"""
+    from recsys_core.actions import audits, models
+    from recsys_core.fairness.result import AuditSettings
+
+    reply = answer(workspace, json)
+    settings = AuditSettings(tuple(by), metric, reference, margin, draws, seed)
+    opened = models.open_model(reply.workspace, model)
+    result = audits.audit_model(opened, settings)
+    audits.keep_audit(reply.workspace, opened, result)
+    if report is not None:
+        audits.write_report(opened, result, report)
+    found = result.to_json()
+    text = [
+        table_text(found["by_group"], GROUP_COLUMNS),
+        table_text(
+            found["gaps"],
+            ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"],
+        ),
+        *(
+            f"not computed: {row['attribute']} {row['group']}: {row['reason']}"
+            for row in found["not_computed"]
+        ),
+    ]
+    reply.write(found, "\n\n".join(text))
+
+
+def _figures(summary: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in summary.items())

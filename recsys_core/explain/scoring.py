@@ -1,0 +1,59 @@
+"""The score that explanations explain, and what it becomes when parts of the history go.
+
+For a ranker of probabilities it is the log-probability of the item among the candidates (raw logits
+may drift freely under a softmax); for a counting ranker it is its plain score. The candidates stay
+those of the full history in every counterfactual, or a removed item would come back as a competitor
+and spoil every comparison.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.top_k import candidate_scores
+
+BoolArray = NDArray[np.bool_]
+BATCH_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Why is this item where it is on the list of someone with this history?
+
+    Attributes:
+        history: [length] item numbers, oldest first.
+        item_number: the item to be explained.
+        seen: [any] item numbers that are no candidates.
+    """
+
+    history: IntArray
+    item_number: int
+    seen: IntArray
+
+
+def item_scores(ranker: Ranker, question: Question, histories: Histories) -> FloatArray:
+    """[n] the question's score if the history had been each of these; candidates as in the question."""
+    scores = np.empty(len(histories))
+    seen = np.setdiff1d(question.seen, [question.item_number])
+    for start in range(0, len(histories), BATCH_ROWS):
+        rows = np.arange(start, min(start + BATCH_ROWS, len(histories)))
+        batch_seen = Histories.of([seen] * len(rows))
+        batch = candidate_scores(ranker.score(histories.take(rows)), batch_seen, ranker.score_kind)
+        scores[rows] = batch[:, question.item_number]
+    return scores
+
+
+def removed(history: IntArray, gone: BoolArray, in_place: bool) -> Histories:
+    """Histories with parts of one history taken away.
+
+    Args:
+        history: [length] item numbers.
+        gone: [n, length] which positions go in each of n versions.
+        in_place: leave "no item in particular" (number 0) where an item was, instead of closing the gap.
+    """
+    if in_place:
+        return Histories.of(list(np.where(gone, 0, history)))
+    return Histories.of([history[~row] for row in gone])

@@ -1,0 +1,342 @@
+"""READ FIRST: the whole flow, one function a stage, in the order in which things happen.
+
+files → tables → ValidationReport → Dataset → Split → item vectors → TrainedModel → recommendations
+→ Explanation → AuditResult → report
+
+Nothing here knows of a workspace, a job or a page; `actions.py` runs these stages on what is kept.
+The stages before training live where they are simple enough to be called as they are:
+`data.readers.read_tables`, `data.dataset.build_dataset`, `data.split.leave_one_out`.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from recsys_core.config import (
+    EaseSettings,
+    ItemKnnSettings,
+    PopularitySettings,
+    Settings,
+    TransformerSettings,
+    TransitionsSettings,
+)
+from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.split import Split, histories
+from recsys_core.encoder.cache import TextVectors, encode_texts
+from recsys_core.encoder.text import NGRAMS
+from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.faithfulness import (
+    REMOVALS,
+    Faithfulness,
+    ItemKnowledge,
+    Removal,
+    Verification,
+    by_item,
+    measure,
+    rival_orders,
+    verify,
+)
+from recsys_core.explain.history import Attributions, Method, attribute, default_method
+from recsys_core.explain.scoring import Question
+from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.lists import ListRequest, rank_of
+from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, interaction_matrix
+from recsys_core.ranker.popularity import fit_popularity, item_counts
+from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.top_k import mask_seen, top_k
+from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
+
+NO_ENCODER = "none"
+VERIFIED_PEOPLE = 200
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A ranker and everything that is known of how it came about.
+
+    Attributes:
+        text: the items' text vectors that it was trained with; None for rankers without text.
+        log: epochs and their validation NDCG@10; None for counting rankers.
+        verification: the badge of its default explanation method.
+        seconds: from the first text read to the last figure.
+        peak_memory_bytes: of the whole process.
+    """
+
+    ranker_name: str
+    settings: Settings
+    seed: int
+    ranker: Ranker
+    text: TextVectors | None
+    log: TrainingLog | None
+    valid: Evaluation
+    test: Evaluation
+    verification: Verification | None
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one item is where it is on one list, and how far that answer can be trusted.
+
+    Attributes:
+        faithfulness: by kind of removal and by order, the method itself among its rivals.
+        verification: what the method has shown on this model over many people; None = never tested.
+    """
+
+    user_id: str
+    item_number: int
+    history: IntArray
+    rank: int
+    attributions: Attributions
+    faithfulness: dict[Removal, dict[str, Faithfulness]]
+    verification: Verification | None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the method has earned the badge on this model."""
+        return self.verification is not None and self.verification.verified
+
+    @property
+    def reason(self) -> str:
+        """Why the badge is given or withheld, in a sentence."""
+        if self.verification is None:
+            return f"{self.attributions.method} was not tested on this model yet"
+        return self.verification.reason
+
+
+def encode_items(
+    dataset: Dataset, encoder: str, device: torch.device, cache: Path, progress: Progress
+) -> TextVectors | None:
+    """The text vectors of all items, from the cache where the same texts were encoded before."""
+    if encoder == NO_ENCODER:
+        return None
+    return encode_texts(
+        dataset.item_texts(),
+        encoder,
+        device,
+        cache,
+        lambda share: progress(share, "Reading the items' texts"),
+    )
+
+
+def train_model(
+    dataset: Dataset,
+    split: Split,
+    ranker_name: str,
+    settings: Settings,
+    *,
+    seed: int,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None],
+) -> TrainedModel:
+    """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
+
+    Raises:
+        DataError: the data are too small for this.
+        ConfigError: settings that contradict each other, or an encoder that isn't there.
+    """
+    _check_size(dataset, split)
+    start = time.perf_counter()
+    known = histories(dataset, split, "valid")
+    text: TextVectors | None = None
+    log: TrainingLog | None = None
+    if isinstance(settings, TransformerSettings):
+        text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+        ranker, log = _train_transformer(
+            dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
+        )
+    else:
+        progress(0.1, "Counting")
+        ranker = _count(known, dataset.n_items, settings)
+    progress(0.8, "Evaluating")
+    valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
+    progress(0.85, "Testing its explanations")
+    verification = verify_method(ranker, dataset, split, default_method(ranker), seed)
+    progress(1.0, "Done")
+    return TrainedModel(
+        ranker_name=ranker_name,
+        settings=settings,
+        seed=seed,
+        ranker=ranker,
+        text=text,
+        log=log,
+        valid=valid,
+        test=test,
+        verification=verification,
+        seconds=time.perf_counter() - start,
+        peak_memory_bytes=_peak_memory_bytes(),
+    )
+
+
+def recommend_for_wish(
+    text: TextVectors | None, dataset: Dataset, wish: str, k: int, device: torch.device, cache: Path
+) -> pd.DataFrame:
+    """A list for somebody of whom only a typed wish is known: items whose text is nearest to it by cosine.
+
+    Raises:
+        ConfigError: the model knows no text, or one that can't be compared with a wish.
+    """
+    if text is None or text.encoder == NGRAMS:
+        raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
+    if not wish.strip():
+        raise ConfigError("the wish is empty; type a few words")
+    wished = encode_texts([wish], text.encoder, device, cache).vectors[0].astype(np.float32)
+    scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
+    scores[0, 1:] = text.vectors.astype(np.float32) @ wished
+    scores[0, 0] = -np.inf
+    items = top_k(scores, k)[0]
+    columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
+    return pd.DataFrame(columns | {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]})
+
+
+def explain(
+    ranker: Ranker,
+    dataset: Dataset,
+    split: Split,
+    request: ListRequest,
+    item_number: int,
+    method: Method | None,
+    verification: Verification | None,
+) -> Explanation:
+    """Why an item is on a list: what each history item adds, and what happens when they go.
+
+    Raises:
+        DataError: the item is no candidate, because the person has touched it.
+        ConfigError: the method doesn't fit the ranker, or there is no history.
+    """
+    if item_number in request.seen:
+        raise DataError(
+            f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
+        )
+    question = Question(request.history, item_number, request.seen)
+    chosen = method or default_method(ranker)
+    attributions = attribute(ranker, question, chosen)
+    orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
+        question, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
+    )
+    faithfulness: dict[Removal, dict[str, Faithfulness]] = {
+        removal: measure(ranker, question, orders, removal) for removal in REMOVALS
+    }
+    fitting = verification if verification is not None and verification.method == chosen else None
+    rank = rank_of(ranker, request, item_number)
+    return Explanation(
+        request.user_id, item_number, request.history, rank, attributions, faithfulness, fitting
+    )
+
+
+def verify_method(
+    ranker: Ranker, dataset: Dataset, split: Split, method: Method, seed: int, n_people: int = VERIFIED_PEOPLE
+) -> Verification | None:
+    """The badge of a method, tested on the first list item of people drawn by the seed.
+
+    None where nobody has two items of history.
+    """
+    known = histories(dataset, split, "test")
+    people = np.flatnonzero(known.lengths >= 2)
+    if len(people) == 0:
+        return None
+    drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
+    batch = known.take(drawn)
+    first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
+    questions = [Question(batch[row], int(item), batch[row]) for row, item in enumerate(first) if item > 0]
+    return (
+        verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
+    )
+
+
+def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowledge:
+    """Popularity in training, and what is near to what: by text if the ranker has any, else by people."""
+    known = histories(dataset, split, "valid")
+    text = ranker.item_vectors.text if isinstance(ranker, TransformerRanker) else None
+    vectors = _people_vectors(known, dataset.n_items) if text is None else text.double().cpu().numpy()
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
+
+
+def _train_transformer(
+    dataset: Dataset,
+    split: Split,
+    settings: TransformerSettings,
+    text: TextVectors | None,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None],
+) -> tuple[TransformerRanker, TrainingLog]:
+    known = histories(dataset, split, "valid")
+    torch.manual_seed(seed)
+    ranker = TransformerRanker(
+        n_items=dataset.n_items,
+        embedding_size=settings.embedding_size,
+        n_blocks=settings.n_blocks,
+        n_heads=settings.n_heads,
+        max_length=settings.max_length,
+        dropout=settings.dropout,
+        text_vectors=None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
+        use_id=settings.item_id,
+    )
+    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
+    recipe = Recipe(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        seed=seed,
+    )
+    callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
+
+    def validate() -> float:
+        return evaluate(ranker, dataset, split, "valid").mean("ndcg@10")
+
+    log = train(ranker, known, validate, recipe, device, callbacks)
+    return ranker, log
+
+
+def _count(known: Histories, n_items: int, settings: Settings) -> Ranker:
+    match settings:
+        case PopularitySettings():
+            return fit_popularity(known, n_items)
+        case ItemKnnSettings():
+            return fit_item_knn(known, n_items, settings.n_neighbours, settings.shrinkage)
+        case EaseSettings():
+            return fit_ease(known, n_items, settings.l2)
+        case TransitionsSettings():
+            return fit_transitions(known, n_items, settings.window, settings.decay)
+        case _:
+            raise ConfigError(f"no ranker takes {type(settings).__name__}")
+
+
+def _check_size(dataset: Dataset, split: Split) -> None:
+    if dataset.n_items < 2:
+        raise DataError("the data set has one item, so there is nothing to rank; at least 2 are needed")
+    if not (split.test_row >= 0).any():
+        raise DataError(
+            "nobody in the data set has touched 3 different items, so nothing can be held out to test a "
+            "model; add people with longer histories"
+        )
+
+
+def _people_vectors(known: Histories, n_items: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """[n_items + 1, 64] a fixed random projection of who touched each item.
+
+    Its cosines are close to those of the sets of people (Johnson & Lindenstrauss).
+    """
+    directions = np.random.default_rng(0).standard_normal((len(known), 64))
+    return interaction_matrix(known, n_items).T @ directions
+
+
+def _peak_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,1 @@
+"""How a ranker learns: windows, a loss, one loop."""

@@ -1,0 +1,24 @@
+"""Where to compute."""
+
+import torch
+
+from recsys_core.errors import ConfigError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: no such device on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"'{name}' is no device; write auto, cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"'{name}' is no device that models are trained on; write auto, cpu or cuda")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"'{name}' was asked for, but this machine has no CUDA device; write auto or cpu")
+    return device
