@@ -70,9 +70,11 @@ def test_gradients_follow_what_comes_after_the_loss():
 
 def test_gradients_equal_finite_differences():
     hidden, vectors, bias, targets, seen = example(5)
-    assert torch.autograd.gradcheck(
-        lambda *learned: softmax_over_candidates(*learned, targets, seen), (hidden, vectors, bias)
-    )
+
+    def loss(hidden: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
+        return softmax_over_candidates(hidden, vectors, bias, targets, seen)
+
+    assert torch.autograd.gradcheck(loss, (hidden, vectors, bias))
 
 
 def test_seen_items_and_the_padding_get_no_gradient():

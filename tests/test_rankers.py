@@ -18,7 +18,7 @@ from recsys_core.errors import ConfigError, StoreError
 from recsys_core.ranker.neighbours import NeighbourRanker, fit_ease, fit_item_knn, fit_transitions
 from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.protocol import AdditiveRanker, Ranker
-from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.ranker.transformer import Block, TransformerRanker
 from recsys_core.trainer.checkpoints import load_ranker, load_transformer, save_ranker
 
 FloatArray = NDArray[np.float64]
@@ -185,6 +185,7 @@ def test_padding_behind_changes_no_state():
 
 
 def layer_norm(x: FloatArray, norm: torch.nn.Module) -> FloatArray:
+    assert isinstance(norm, torch.nn.LayerNorm)
     weight, bias = (weight.detach().double().numpy() for weight in (norm.weight, norm.bias))
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias
 
@@ -192,6 +193,7 @@ def layer_norm(x: FloatArray, norm: torch.nn.Module) -> FloatArray:
 def test_a_block_equals_its_definition_written_with_loops():
     ranker = small_transformer(9)
     block = ranker.blocks[0]
+    assert isinstance(block, Block)
     weights = {name: weight.detach().double().numpy() for name, weight in block.named_parameters()}
     x = np.random.default_rng(0).normal(size=(5, 8))
     normed = layer_norm(x, block.attention_norm)

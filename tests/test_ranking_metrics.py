@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import cast
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_metrics_equal_ranx_on_two_thousand_cases(k: int, monkeypatch: pytest.Mo
             }
         )
         names = [f"{name}@{k}" for name in RANX_NAMES.values()]
-        expected = evaluate(qrels, run, names, return_mean=False)
+        expected = cast(dict[str, NDArray[np.float64]], evaluate(qrels, run, names, return_mean=False))
     ranks = target_ranks(scores, targets, seen)
     for metric, name in RANX_NAMES.items():
         np.testing.assert_allclose(

@@ -21,7 +21,7 @@ def known(dataset: Dataset, split: Split, as_of: AsOf, user_id: str = "u") -> st
 def held_out(dataset: Dataset, split: Split, user_id: str = "u") -> tuple[str, str]:
     """The ids of a person's validation and test target; "" = none."""
     row = dataset.user_number(user_id)
-    valid, test = (dataset.item_ids[targets(dataset, split, part)[row]] for part in ("valid", "test"))
+    valid, test = (str(dataset.item_ids[targets(dataset, split, part)[row]]) for part in ("valid", "test"))
     return valid, test
 
 

@@ -1,0 +1,53 @@
+"""Fixtures that several test files share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
+
+
+@pytest.fixture(scope="session")
+def kept_shop(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
+    """A small shop with three models, built once; nothing may be changed in it."""
+    return build_workspace(tmp_path_factory.mktemp("shop") / "home", tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
+def kept_hostile(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
+    """A workspace full of hostile names, built once; nothing may be changed in it."""
+    return build_hostile_workspace(
+        tmp_path_factory.mktemp("hostile") / "home", tmp_path_factory.mktemp("hostile_files")
+    )
+
+
+@pytest.fixture
+def shop(kept_shop: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch) -> BuiltWorkspace:
+    """The dashboard's workspace is the small shop; for tests that only look."""
+    monkeypatch.setenv("RECLENS_HOME", str(kept_shop.home))
+    return kept_shop
+
+
+@pytest.fixture
+def own_shop(kept_shop: BuiltWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuiltWorkspace:
+    """A copy of the small shop, for tests that change it."""
+    home = tmp_path / "home"
+    shutil.copytree(kept_shop.home, home)
+    monkeypatch.setenv("RECLENS_HOME", str(home))
+    return BuiltWorkspace(
+        home, kept_shop.dataset, kept_shop.popularity, kept_shop.item_knn, kept_shop.transformer
+    )
+
+
+@pytest.fixture
+def hostile(kept_hostile: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch) -> BuiltWorkspace:
+    """The dashboard's workspace is full of hostile names."""
+    monkeypatch.setenv("RECLENS_HOME", str(kept_hostile.home))
+    return kept_hostile
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The dashboard's workspace is new."""
+    monkeypatch.setenv("RECLENS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"

@@ -1,0 +1,42 @@
+"""A world whose truth is known: one item of the history, the key, decides what comes next.
+
+Items 1 and 2 are keys, 3 to 10 are noise. Whoever has key 1 anywhere in the history goes on to item 11,
+whoever has key 2 to item 12.
+"""
+
+import numpy as np
+import torch
+
+from recsys_core.data.dataset import Histories
+from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.trainer.loop import Callbacks, Recipe, train
+
+NOISE = np.arange(3, 11)
+EPOCHS = 12
+
+
+def history_with_a_key(generator: np.random.Generator, length: int = 6) -> tuple[list[int], int]:
+    """A history of noise and one key, and the place of the key."""
+    place = int(generator.integers(length))
+    history = generator.permutation(NOISE)[:length]
+    history[place] = generator.integers(1, 3)
+    return history.tolist(), place
+
+
+def decided_by_the_key(history: list[int]) -> int:
+    """The item that comes after a history with a key."""
+    return 11 if 1 in history else 12
+
+
+def keyed_transformer() -> TransformerRanker:
+    """A transformer that has learned what the keys decide."""
+    generator = np.random.default_rng(0)
+    histories = [history_with_a_key(generator)[0] for _ in range(300)]
+    sequences = [[*history, decided_by_the_key(history)] for history in histories]
+    torch.manual_seed(0)
+    ranker = TransformerRanker(12, 16, 1, 2, max_length=8, dropout=0.0)
+    recipe = Recipe(EPOCHS, EPOCHS, batch_size=32, learning_rate=0.01, weight_decay=0.0, seed=0)
+    rising = iter(range(EPOCHS))
+    callbacks = Callbacks(step=lambda _: None, epoch=lambda _: None)
+    train(ranker, Histories.of(sequences), lambda: next(rising), recipe, torch.device("cpu"), callbacks)
+    return ranker

@@ -1,0 +1,67 @@
+"""Answers that take more than a moment to work out, kept in memory by what was asked.
+
+Kept are frozen values that nobody changes, so that nothing has to be copied; the model's id stands for
+the model, because records never change.
+"""
+
+from collections import OrderedDict
+
+import numpy as np
+import streamlit as st
+
+from recsys_core.actions.audits import audit_model
+from recsys_core.actions.data import LoadedDataset
+from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.reasons import explain_item
+from recsys_core.data.dataset import FloatArray
+from recsys_core.data.split import histories
+from recsys_core.fairness.result import AuditResult, AuditSettings
+from recsys_core.pipeline import Explanation
+from ui.state import AsOf
+
+KEPT_EXPLANATIONS = 200
+KEPT_AUDITS = 50
+KEPT_COUNTS = 8
+
+
+def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
+    """Why an item is where it is on a person's list; raises what `explain_item` raises."""
+    return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+
+
+def kept_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult | None:
+    """The audit of a model by exactly these settings, if it was run before."""
+    return _audits().get((model.record.id, settings))
+
+
+def run_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult:
+    """Runs an audit and keeps it; raises what `audit_model` raises."""
+    result = audit_model(model, settings)
+    kept = _audits()
+    kept[(model.record.id, settings)] = result
+    while len(kept) > KEPT_AUDITS:
+        kept.popitem(last=False)
+    return result
+
+
+def popularity(data: LoadedDataset) -> FloatArray:
+    """[n_items + 1] how often each item was chosen in training."""
+    return _popularity(data, data.record.id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _explanation(
+    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+) -> Explanation:
+    return explain_item(_model, user_id, item_id, method, as_of)
+
+
+@st.cache_resource(show_spinner=False)
+def _audits() -> OrderedDict[tuple[str, AuditSettings], AuditResult]:
+    return OrderedDict()
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
+def _popularity(_data: LoadedDataset, dataset_id: str) -> FloatArray:
+    known = histories(_data.dataset, _data.split, "valid")
+    return np.bincount(known.items, minlength=_data.dataset.n_items + 1).astype(np.float64)

@@ -1,0 +1,214 @@
+"""An audit in words and tables: verdicts as sentences, and hidden groups as what they are."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import pandas as pd
+
+from recsys_core.actions.data import LoadedDataset
+from recsys_core.errors import DataError
+from recsys_core.fairness.comparisons import NOBODY_ELSE
+from recsys_core.fairness.groups import UNKNOWN, group_labels
+from recsys_core.fairness.result import AuditResult, GapRow
+from ui.components import metric_name
+from ui.text import plain, t
+
+METRIC_NAMES = ("ndcg", "hr", "mrr", "precision")  # with one held-out item, recall is HR and MAP is MRR
+OPEN_TOLD = 2  # inconclusive gaps that are told in sentences; the table has all
+REST, BEST, OVERALL = "rest", "best", "overall"
+_REASONS = {
+    "hidden": "reason_hidden",
+    "missing attribute": "reason_missing",
+    "insufficient data": "reason_insufficient",
+    NOBODY_ELSE: "reason_alone",
+}
+MARKS = {"disparity": "▲", "equivalent": "＝", "inconclusive": "?"}
+
+
+def usable_attributes(data: LoadedDataset) -> list[str]:
+    """The attributes that can form groups."""
+    return [attribute for attribute in data.attributes if _groups(data, attribute)]
+
+
+def crossings(attributes: Sequence[str]) -> list[str]:
+    """Every pair of attributes, as an audit names it."""
+    return [f"{first}*{second}" for first, second in combinations(attributes, 2)]
+
+
+def attribute_name(by: str) -> str:
+    """An attribute or intersection as people read it, as plain text."""
+    return " × ".join(plain(part) for part in by.split("*"))
+
+
+def references(data: LoadedDataset, by: Sequence[str]) -> list[str]:
+    """What a group may be held against: everybody else, the best group, or a group by name."""
+    named = dict.fromkeys(group for attribute in by for group in _groups(data, attribute))
+    return [REST, BEST, *(group for group in named if group not in (REST, BEST, UNKNOWN))]
+
+
+def headline(result: AuditResult) -> str:
+    """What was found, in one sentence that claims no more than the data can."""
+    n, counts = len(result.gaps), verdict_counts(result)
+    if n == 0:
+        return t("fairness.headline_none")
+    if counts["disparity"]:
+        return t("fairness.headline_disparity", n=n, found=counts["disparity"])
+    if counts["equivalent"] == n:
+        return t("fairness.headline_equivalent", n=n)
+    return t("fairness.headline_open", n=n)
+
+
+def verdict_counts(result: AuditResult) -> dict[str, int]:
+    """How many gaps got each verdict."""
+    return {verdict: sum(gap.verdict == verdict for gap in result.gaps) for verdict in MARKS}
+
+
+def verdict_name(verdict: str) -> str:
+    """A verdict's word with its mark."""
+    return f"{MARKS[verdict]} {t(f'fairness.{verdict}')}"
+
+
+def gap_sentence(gap: GapRow, result: AuditResult) -> str:
+    """One gap's verdict in words, as plain text."""
+    reference = reference_name(gap.reference)
+    if gap.verdict == "disparity":
+        side = "lower" if gap.difference < 0 else "higher"
+        overall = result.overall.value
+        share = t("fairness.share", share=f"{abs(gap.difference / overall):.0%}") if overall else ""
+        return t(
+            f"fairness.says_{side}",
+            metric=metric_name(result.settings.metric),
+            size=f"{abs(gap.difference):.4f}",
+            share=share,
+            reference=reference,
+        )
+    if gap.verdict == "equivalent":
+        return t("fairness.says_equivalent", reference=reference, margin=f"{result.margin:.4f}")
+    return t("fairness.says_open", reference=reference, detectable=f"{gap.minimum_detectable:.4f}")
+
+
+def reference_name(reference: str) -> str:
+    """What a reference is called on the screen."""
+    return t(f"fairness.reference_{reference}") if reference in (REST, BEST) else plain(reference)
+
+
+def group_name(group: str) -> str:
+    """A group's label; those without a value say so."""
+    return t("fairness.unknown") if group == UNKNOWN else plain(group)
+
+
+def sizes_table(result: AuditResult) -> pd.DataFrame:
+    """`attribute`, `group`, and as text `people` and `detectable`, the smallest gap that could be found."""
+    detectable = {(gap.attribute, gap.group): gap.minimum_detectable for gap in result.gaps}
+    rows = [
+        (
+            attribute_name(row.attribute),
+            group_name(row.group),
+            t("fairness.hidden") if row.n is None else f"{row.n:,}",
+            f"{detectable[row.attribute, row.group]:.4f}"
+            if (row.attribute, row.group) in detectable
+            else "–",
+        )
+        for row in result.by_group
+    ]
+    return pd.DataFrame(rows, columns=["attribute", "group", "people", "detectable"])
+
+
+def groups_table(result: AuditResult, attribute: str) -> pd.DataFrame:
+    """The groups of an attribute that may be shown: `group`, `n`, `value`, `ci_low`, `ci_high`."""
+    rows = [
+        (group_name(row.group), row.n, row.value, row.ci_low, row.ci_high)
+        for row in result.by_group
+        if row.attribute == attribute and not row.suppressed
+    ]
+    table = pd.DataFrame(rows, columns=["group", "n", "value", "ci_low", "ci_high"])
+    return table.astype(dict.fromkeys(["n", "value", "ci_low", "ci_high"], "float64"))
+
+
+def n_hidden(result: AuditResult, attribute: str) -> int:
+    """How many groups of an attribute are suppressed."""
+    return sum(row.attribute == attribute and row.suppressed for row in result.by_group)
+
+
+def gaps_table(result: AuditResult, attribute: str) -> pd.DataFrame:
+    """The gaps of an attribute, with verdict and sentence; `verdict` is the key, `verdict_name` the word."""
+    rows = [
+        (
+            t("fairness.against", group=group_name(gap.group), reference=reference_name(gap.reference)),
+            group_name(gap.group),
+            reference_name(gap.reference),
+            verdict_name(gap.verdict),
+            gap_sentence(gap, result),
+            gap.difference,
+            gap.ci_low,
+            gap.ci_high,
+            gap.p_value,
+            gap.p_adjusted,
+            gap.effect_size,
+            gap.minimum_detectable,
+            gap.verdict,
+        )
+        for gap in result.gaps
+        if gap.attribute == attribute
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "label",
+            "group",
+            "reference",
+            "verdict_name",
+            "sentence",
+            "difference",
+            "ci_low",
+            "ci_high",
+            "p_value",
+            "p_adjusted",
+            "effect_size",
+            "minimum_detectable",
+            "verdict",
+        ],
+    )
+
+
+def told_first(gaps: pd.DataFrame) -> pd.DataFrame:
+    """The gaps that are told in sentences: all with a verdict that decides, then a few that stay open.
+
+    Args:
+        gaps: as `gaps_table`.
+    """
+    decided = gaps[gaps["verdict"] != "inconclusive"].sort_values("verdict", kind="stable")
+    return pd.concat([decided, gaps[gaps["verdict"] == "inconclusive"].head(OPEN_TOLD)])
+
+
+def not_computed_table(result: AuditResult) -> pd.DataFrame:
+    """What wasn't computed, and why: `attribute`, `group`, `reason`."""
+    rows = [
+        (
+            _name_of(row.attribute, attribute_name),
+            _name_of(row.group, group_name),
+            _reason(row.reason, result),
+        )
+        for row in result.not_computed
+    ]
+    return pd.DataFrame(rows, columns=["attribute", "group", "reason"])
+
+
+def _name_of(name: str, readable: Callable[[str], str]) -> str:
+    return t("fairness.everybody") if name == OVERALL else readable(name)
+
+
+def _reason(reason: str, result: AuditResult) -> str:
+    """A reason in the person's language; as the audit put it, where it is none of the known ones."""
+    least, metric = result.settings.minimum_group, metric_name(result.settings.metric)
+    for beginning, key in _REASONS.items():
+        if reason.startswith(beginning):
+            return t(f"fairness.{key}", least=least, metric=metric)
+    return plain(reason)
+
+
+def _groups(data: LoadedDataset, by: str) -> list[str]:
+    try:
+        return [str(group) for group in group_labels(data.dataset.users, by).cat.categories]
+    except DataError:
+        return []

@@ -1,0 +1,94 @@
+"""What Explore draws of one person: their history, what-ifs, the ranked list, and the way to a reason."""
+
+import pandas as pd
+import streamlit as st
+
+from recsys_core.actions.models import LoadedModel
+from recsys_core.ranker.protocol import ScoreKind
+from ui import state
+from ui.components import EXPLAIN, table
+from ui.lists import history_columns, list_columns, ranked_list, readable
+from ui.people import held_out_item
+from ui.reasons import is_the_same_for_all
+from ui.state import AsOf
+from ui.text import plain, safe, t
+
+TABLE_HEIGHT = 422  # pixels: a list of ten
+
+
+def draw_history(history: pd.DataFrame) -> None:
+    """What is known of the person, latest first; without a column of times where there are none."""
+    st.subheader(t("explore.history", n=len(history)), anchor=False)
+    if history.empty:
+        st.caption(t("explore.no_history"))
+        return
+    shown = history if history["time"].notna().any() else history.drop(columns="time")
+    table(
+        shown.assign(item_id=shown["item_id"].map(plain)),
+        "explore_history",
+        "history.csv",
+        alt=t("explore.history_alt"),
+        column_config=history_columns(),
+        height=TABLE_HEIGHT,
+    )
+
+
+def draw_what_if(model: LoadedModel, user_id: str, k: int, as_of: AsOf, history: pd.DataFrame) -> None:
+    """The ranked list, redrawn without the items of the history that are dropped."""
+    st.subheader(t("explore.list", k=k), anchor=False)
+    dropped = _choose_dropped(model, user_id, as_of, history) if len(history) else []
+    shown = ranked_list(model, user_id, k, as_of, dropped)
+    if shown.empty:
+        st.caption(t("explore.nothing_left"))
+        return
+    if dropped:
+        same = is_the_same_for_all(model)
+        st.caption(t("explore.dropped_same" if same else "explore.dropped", n=len(dropped)))
+    elif as_of == "test":
+        st.caption(_held_out_sentence(model, user_id, k))
+    draw_list(shown, "explore_list", model.ranker.score_kind)
+    _ask_why(shown)
+
+
+def draw_list(shown: pd.DataFrame, key: str, score_kind: ScoreKind) -> None:
+    """A ranked list as a table."""
+    table(readable(shown), key, "list.csv", alt=t("explore.list_alt"), column_config=list_columns(score_kind))
+
+
+def _choose_dropped(model: LoadedModel, user_id: str, as_of: AsOf, history: pd.DataFrame) -> list[str]:
+    """Items of which every event is to be taken out of the history; nobody inherits another's choice."""
+    titles = dict(zip(history["item_id"], history["title"], strict=True))
+    state.begin_anew("explore_drop", f"{model.data.record.id}/{as_of}/{user_id}", [])
+    return st.multiselect(
+        t("explore.drop"),
+        list(titles),
+        format_func=lambda item_id: titles.get(item_id, item_id),
+        key="explore_drop",
+        placeholder=t("explore.drop_placeholder"),
+        help=t("explore.drop_help"),
+    )
+
+
+def _held_out_sentence(model: LoadedModel, user_id: str, k: int) -> str:
+    """Where the held-out item is on the whole list."""
+    number = held_out_item(model.data, user_id)
+    if number == 0:
+        return t("explore.no_held_out")
+    rank = int(model.test.ranks[model.data.dataset.user_number(user_id)])
+    key = "explore.is_hit" if rank <= k else "explore.is_miss"
+    return t(key, item=safe(model.data.dataset.titles[number]), rank=f"{rank:,}", k=k)
+
+
+def _ask_why(shown: pd.DataFrame) -> None:
+    """Takes an item of the list to the page that explains it."""
+    titles = {
+        item_id: f"{rank}. {title}"
+        for item_id, rank, title in zip(shown["item_id"], shown["rank"], shown["title"], strict=True)
+    }
+    columns = st.columns([7, 3], vertical_alignment="bottom")
+    item = columns[0].selectbox(
+        t("explore.ask"), list(titles), format_func=titles.__getitem__, key="explore_item"
+    )
+    if columns[1].button(t("explore.why"), key="explore_why", icon=":material/lightbulb:", width="stretch"):
+        state.update(item=item)
+        st.switch_page(EXPLAIN)
