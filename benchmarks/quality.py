@@ -1,7 +1,7 @@
 """Rank quality of every ranker on MovieLens-100K, in one run: python -m benchmarks.quality FOLDER [SEED …].
 
 Protocol: leave one out, last item test, last but one validation, all items ranked, seen items left out,
-no time of the request. Prints a Markdown table; RESULTS.md keeps what was measured, with machine and versions.
+no time of the request. Prints a Markdown table; RESULTS.md keeps what was measured, with the machine.
 """
 
 import sys

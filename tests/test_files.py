@@ -67,6 +67,13 @@ def test_while_it_is_written_the_file_before_is_whole(tmp_path: Path):
     assert (tmp_path / "file").read_bytes() == AFTER
 
 
+def test_the_file_is_flushed_to_the_disk_and_then_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_ino))
+    write_atomically(tmp_path / "file", lambda path: path.write_bytes(AFTER))
+    assert flushed == [(tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino]
+
+
 @pytest.mark.parametrize("operation", ["open", "fsync", "Path.replace"])
 def test_a_disk_that_refuses_leaves_the_file_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str

@@ -116,6 +116,18 @@ def test_tables_of_the_split_name_ids_and_times():
     }
 
 
+def test_tables_of_a_drawn_split_hold_what_was_drawn():
+    dataset = dataset_of({"u": "abcdef", "v": "uvwxyz"}, times=False)
+    split = leave_one_out(dataset, seed=2)
+    parts = split_tables(dataset, split)
+    for user_id in ("u", "v"):
+        own = {
+            part: "".join(table.loc[table["user_id"] == user_id, "item_id"]) for part, table in parts.items()
+        }
+        assert (own["valid"], own["test"]) == held_out(dataset, split, user_id)
+        assert own["train"] == known(dataset, split, "valid", user_id)
+
+
 event_lists = st.lists(
     st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdef"), st.integers(0, 3)), min_size=1, max_size=30
 )

@@ -18,7 +18,7 @@ TABLE_HEIGHT = 422  # pixels: a list of ten
 
 def draw_history(history: pd.DataFrame) -> None:
     """What is known of the person, latest first; without a column of times where there are none."""
-    st.subheader(t("explore.history", n=len(history)), anchor=False)
+    st.subheader(t("explore.history", n=len(history)), anchor=False, help=t("explore.history_help"))
     if history.empty:
         st.caption(t("explore.no_history"))
         return
