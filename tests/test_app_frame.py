@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from app_workspace import HOSTILE, BuiltWorkspace, open_page, texts
+from app_workspace import APP, HOSTILE, TIMEOUT_S, BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from recsys_core.store import jobs
@@ -75,6 +75,16 @@ def test_link_to_a_model_that_is_gone_says_so(shop: BuiltWorkspace) -> None:
     app = open_page("train", model="md_gone")
     assert "isn't in this workspace" in texts(app)
     assert app.selectbox(key="bar_model").value == shop.transformer
+
+
+def test_page_of_a_server_that_never_ran_the_frame_goes_into_it(shop: BuiltWorkspace) -> None:
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    app.query_params["k"] = "5"
+    app.switch_page("pages/data.py").run()
+    assert app.title[0].value == "Data"
+    assert app.sidebar.segmented_control(key="language")
+    assert app.query_params["k"] == "5"
+    assert "page" not in app.query_params
 
 
 def test_link_names_its_page_where_a_fresh_server_needs_it(shop: BuiltWorkspace) -> None:

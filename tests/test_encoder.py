@@ -147,11 +147,13 @@ def test_a_catalogue_that_can_be_read_keeps_its_encoder(tmp_path: Path, minilm: 
 
 
 def test_an_unreadable_catalogue_is_encoded_by_ngrams_and_says_so(tmp_path: Path):
-    found = encode_texts([AMHARIC, "ሀገር", "plain"], MINILM, CPU, tmp_path)
+    texts = [AMHARIC, "ሀገር", "plain"]
+    found = encode_texts(texts, MINILM, CPU, tmp_path)
     assert found.encoder == NGRAMS
+    assert np.array_equal(found.vectors, encode_ngrams(texts).astype(np.float16))
     assert found.unknown_share == pytest.approx(3 / 4)
     assert found.warning.startswith("the encoder 'minilm' can't read 75% of the items' text")
-    kept = encode_without_loading([AMHARIC, "ሀገር", "plain"], tmp_path, MINILM)
+    kept = encode_without_loading(texts, tmp_path, MINILM)
     assert (kept.encoder, kept.unknown_share, kept.warning) == (
         found.encoder,
         found.unknown_share,

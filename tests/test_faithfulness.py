@@ -204,17 +204,34 @@ def test_terms_of_another_sum_lose_the_badge():
     assert found.reason.startswith("over 200 people, counts was not surely better than")
 
 
-def test_a_method_that_equals_a_rival_loses_the_badge_to_it():
-    """Where the popular items of a history speak loudest for anything, the truth is popularity."""
-    knowledge = random_knowledge(N_ITEMS)
+def popularity_decides(knowledge: ItemKnowledge) -> NeighbourRanker:
+    """A ranker in which the popular items of a history speak loudest, but for item 30, where they whisper."""
     weights = np.tile(knowledge.popularity[:, None], N_ITEMS + 1)
+    weights[:, 30] = 1 - weights[:, 30]
     weights[0] = weights[:, 0] = 0
-    ranker = NeighbourRanker(sp.csr_matrix(weights), 1.0, WHOLE_HISTORY)
-    found = verify(ranker, questions_of(200), "counts", knowledge)
+    return NeighbourRanker(sp.csr_matrix(weights), 1.0, WHOLE_HISTORY)
+
+
+def test_a_method_that_equals_a_rival_loses_the_badge_to_it():
+    knowledge = random_knowledge(N_ITEMS)
+    questions = [question for question in questions_of(300) if question.item_number != 30][:200]
+    found = verify(popularity_decides(knowledge), questions, "counts", knowledge)
     assert not found.verified
     assert found.reason == "over 200 people, counts was not surely better than popularity"
     gains = [gain for gain in found.gains if gain.rival == "popularity"]
     assert [(gain.mean, gain.ci_low, gain.ci_high) for gain in gains] == [(0, 0, 0)] * 4
+
+
+def test_a_gain_that_hangs_on_one_person_earns_no_badge():
+    """A bootstrap sample leaves that person out with probability 1/e."""
+    knowledge = random_knowledge(N_ITEMS)
+    others = [question for question in questions_of(300) if question.item_number != 30][:199]
+    one = next(question for question in questions_of(300) if question.item_number == 30)
+    found = verify(popularity_decides(knowledge), [*others, one], "counts", knowledge)
+    assert not found.verified
+    assert found.reason == "over 200 people, counts was not surely better than popularity"
+    gains = [gain for gain in found.gains if gain.rival == "popularity"]
+    assert all(gain.mean > 0 == gain.ci_low for gain in gains)
 
 
 def test_a_list_that_no_history_changes_earns_no_badge():

@@ -7,6 +7,10 @@ import pytest
 from command import Command
 from recomputed import ndcg_by_ranx
 
+from recsys_core.actions.models import open_model
+from recsys_core.actions.reasons import explain_item
+from recsys_core.store.workspace import Workspace
+
 DATA = Path(os.environ.get("RECLENS_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FOLDER = DATA / "ml-100k"
 
@@ -49,6 +53,14 @@ def test_explanation_adds_up_to_the_score_difference(reclens: Command) -> None:
     assert abs(found["delta"]) <= 0.01 * abs(difference)
     first = reclens.json("recommend", "transformer", "--user", "196", "--k", "1")["recommendations"][0]
     assert (found["item_id"], found["score"]) == (first["item_id"], pytest.approx(first["score"], abs=1e-4))
+
+
+def test_attributions_of_a_hundred_lists_add_up_within_one_percent(reclens: Command) -> None:
+    model = open_model(Workspace.open(reclens.workspace), "transformer")
+    people = model.data.dataset.users["user_id"].iloc[::9].head(100)
+    found = [explain_item(model, user_id).attributions for user_id in people]
+    assert len(found) == 100
+    assert max(attributions.relative_delta for attributions in found) <= 0.01
 
 
 def test_audit_by_gender_and_age_covers_everybody(reclens: Command) -> None:

@@ -9,6 +9,7 @@ from recsys_core.store.records import JobRecord
 from ui.imports import name_on_disk
 from ui.job_rows import seconds_left
 from ui.parameters import limits
+from ui.text import about, duration
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,18 @@ def test_time_left_follows_from_the_share_that_is_done() -> None:
 )
 def test_time_left_is_unknown_too_early(job: JobRecord) -> None:
     assert seconds_left(job, 130.0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1, "5 s"), (42, "40 s"), (59, "1 min"), (100, "2 min"), (7_000, "1 h 56 min")]
+)
+def test_estimates_are_rounded(seconds: float, words: str) -> None:
+    assert about(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.42, "0.4 s"), (3, "3 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3_700, "1 h 1 min")],
+)
+def test_lengths_of_time_are_said_in_full(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

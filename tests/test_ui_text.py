@@ -9,7 +9,8 @@ from string import Formatter
 import pytest
 
 from recsys_core.config import PRESETS, SETTINGS
-from ui.components import metric_name
+from recsys_core.errors import DataError
+from ui.components import metric_name, sentence
 from ui.text import LOCALES, catalogue, plain, safe
 
 ROOT = LOCALES.parent.parent
@@ -113,3 +114,16 @@ def test_lines_become_one() -> None:
 
 def test_unknown_metric_is_shown_by_its_own_name() -> None:
     assert (metric_name("ndcg@5"), metric_name("novelty@5")) == ("NDCG@5", "novelty@5")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("row 17: no id", "Row 17: no id."),
+        ("log.csv is empty", "log.csv is empty."),
+        ("n_heads is 0", "n_heads is 0."),
+        ("Done!", "Done!"),
+    ],
+)
+def test_error_becomes_a_sentence(message: str, shown: str) -> None:
+    assert sentence(DataError(message)) == shown

@@ -1,17 +1,19 @@
 """The form that brings data in: files, what their columns mean, what would come of them, and keep."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from recsys_core.data.mapping import Kind, Mapping
 from recsys_core.data.readers import Preview
 from recsys_core.data.schema import Role
-from recsys_core.errors import RecsysError
+from recsys_core.data.validate import ValidationReport
 from ui import imports, state
 from ui.components import errors_as_sentences
 from ui.import_report import draw_account, draw_figures, draw_rejected
 from ui.imports import KINDS, Given
 from ui.mapping_form import draw_mapping
-from ui.text import safe, t
+from ui.text import plain, safe, t
 
 Handed = dict[Kind, Given]
 
@@ -26,21 +28,25 @@ def draw_import() -> None:
     if not is_readable:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = handed["interactions"]
+        state.begin_anew("data_name", first.mark, plain(Path(first.source.name).stem)[:100])
         name = st.text_input(t("data.name"), key="data_name", max_chars=100, width=360)
         min_rating = _min_rating() if is_rated else None
+    buttons = st.container(horizontal=True)
     mark = imports.mark_of(handed, mapping, min_rating)
-    with st.container(horizontal=True):
-        if st.button(t("data.check"), key="check_files", icon=":material/fact_check:"):
-            state.check_asked(mark)
-        kept = st.button(
-            t("data.keep"), key="keep_files", type="primary", disabled=state.check_asked() != mark
-        )
-    if kept:
+    if buttons.button(t("data.check"), key="check_files", icon=":material/fact_check:"):
+        state.check_asked(mark)
+    report = _check(handed, mapping, min_rating) if state.check_asked() == mark else None
+    unchecked = t("data.check_first") if report is None else None
+    if buttons.button(
+        t("data.keep"), key="keep_files", type="primary", disabled=report is None, help=unchecked
+    ):
         _keep(name, handed, mapping, min_rating)
-    if state.check_asked() == mark:
-        _show_check(handed, mapping, min_rating)
-    else:
-        st.caption(t("data.check_first"))
+    if report is not None:
+        st.subheader(t("data.found"), anchor=False)
+        draw_figures(report)
+        draw_account(report, report.warnings)
+        draw_rejected(report, "check")
 
 
 def _files() -> Handed:
@@ -103,19 +109,12 @@ def _min_rating() -> float | None:
     )
 
 
-def _show_check(handed: Handed, mapping: Mapping, min_rating: float | None) -> None:
-    try:
-        with st.spinner(t("data.checking"), show_time=True):
-            report = imports.check(handed, mapping, min_rating)
-    except RecsysError as error:
-        with errors_as_sentences():
-            raise error
-        st.caption(t("data.nothing_kept"))
-        return
-    st.subheader(t("data.found"), anchor=False)
-    draw_figures(report)
-    draw_account(report, report.warnings)
-    draw_rejected(report, "check")
+def _check(handed: Handed, mapping: Mapping, min_rating: float | None) -> ValidationReport | None:
+    """What would come of the files; None once it was said why nothing would."""
+    with errors_as_sentences(), st.spinner(t("data.checking"), show_time=True):
+        return imports.check(handed, mapping, min_rating)
+    st.caption(t("data.nothing_kept"))
+    return None
 
 
 def _keep(name: str, handed: Handed, mapping: Mapping, min_rating: float | None) -> None:

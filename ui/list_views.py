@@ -13,7 +13,7 @@ from ui.reasons import is_the_same_for_all
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
-TABLE_HEIGHT = 422  # pixels: a list of ten
+ROWS_AT_ONCE, TABLE_HEIGHT = 10, 422  # a longer history scrolls in as many pixels
 
 
 def draw_history(history: pd.DataFrame) -> None:
@@ -29,7 +29,7 @@ def draw_history(history: pd.DataFrame) -> None:
         "history.csv",
         alt=t("explore.history_alt"),
         column_config=history_columns(),
-        height=TABLE_HEIGHT,
+        height=TABLE_HEIGHT if len(shown) > ROWS_AT_ONCE else "auto",
     )
 
 

@@ -87,10 +87,10 @@ def duration(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A length of time as an estimate may say it: whole minutes, or steps of 5 s below 90 s."""
-    if seconds >= 90:
-        return t("frame.about_minutes", m=round(seconds / 60)) if seconds < 5400 else duration(seconds)
-    return duration(max(5, 5 * round(seconds / 5)))
+    """A length of time as an estimate may say it: steps of 5 s below a minute, then whole minutes."""
+    if seconds < 57.5:
+        return duration(max(5, 5 * round(seconds / 5)))
+    return t("frame.about_minutes", m=round(seconds / 60)) if seconds < 5400 else duration(seconds)
 
 
 def _visible(letter: str) -> str:
