@@ -2,7 +2,9 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from runpy import run_module
 from typing import Annotated
 
 import typer
@@ -34,11 +36,16 @@ def run(port: PortOption = 8501, workspace: WorkspaceOption = None) -> None:
 
 
 def _serve(home: Path, port: int) -> None:
+    """Becomes the dashboard's server.
+
+    In this process, which has torch loaded already, so that the first page doesn't wait for it.
+    """
     if not APP_FILE.is_file():
         raise ConfigError(f"the dashboard's app.py isn't beside the library (looked in {APP_FILE.parent})")
     typer.echo(f"RecLens: http://localhost:{port}")
-    sys.stdout.flush()
+    import_module("recsys_core.actions.reasons")
+    import_module("recsys_core.actions.audits")
     os.environ["RECLENS_HOME"] = str(home.resolve())
     os.chdir(APP_FILE.parent)  # Streamlit reads .streamlit/config.toml from where it is started
-    command = [sys.executable, "-m", "streamlit", "run", str(APP_FILE), "--server.port", str(port)]
-    os.execv(sys.executable, [*command, "--server.headless", "true"])
+    sys.argv = ["streamlit", "run", str(APP_FILE), "--server.port", str(port), "--server.headless", "true"]
+    run_module("streamlit", run_name="__main__", alter_sys=True)
