@@ -68,9 +68,7 @@ def _running_jobs() -> None:
     with errors_as_sentences():
         n = sum(job.is_active for job in list_jobs(cache.workspace()))
         if n:
-            st.page_link(
-                JOBS, label=f":blue-badge[{t('frame.running', n=n)}]", icon=":material/progress_activity:"
-            )
+            st.page_link(JOBS, label=f":blue[{t('frame.running', n=n)}]", icon=":material/progress_activity:")
 
 
 def _language() -> None:

@@ -39,6 +39,7 @@ FLAGS = (
 TALL = ("data", "train", "explain", "fairness")
 MAX_HEIGHT = 2_000
 MAX_BYTES = 300_000
+IS_IDLE = "!document.querySelector('[data-testid=\"stStatusWidget\"]')"
 PATIENCE_MS = 240_000
 
 
@@ -176,6 +177,7 @@ def _take(
             _unfold(page, options)
         suffix = "" if options.language == "en" else f"-{options.language}"
         file = options.out / f"{name}-{theme}{suffix}.png"
+        page.wait_for_function(IS_IDLE)  # live parts run again every second
         page.screenshot(path=file)
         print(file)
         yield file
@@ -186,7 +188,7 @@ def _settle(page: Page) -> None:
     """Waits until the page's script has run to its end and its charts are drawn."""
     page.wait_for_selector("h1")
     page.wait_for_timeout(600)
-    page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')")
+    page.wait_for_function(IS_IDLE)
     page.wait_for_function("!document.querySelector('[data-testid=\"stSpinner\"]')")
     page.wait_for_timeout(1_500)
 
