@@ -5,6 +5,8 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
+# Waiting threads leave the cores to others; spinning ones made training many times slower on a busy machine.
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: run install test quick lint browser bench screenshots sample clean
 

@@ -1,7 +1,10 @@
 """Fixtures that several test files share."""
 
+import os
 import shutil
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes in; see the Makefile
 
 import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
