@@ -158,6 +158,19 @@ def test_an_average_item_adds_nothing():
     assert found.relative_delta == 0
 
 
+def test_a_history_that_changes_nothing_is_explained_by_nothing_and_at_once():
+    """Items that can't be told apart: what single precision leaves is no share of a difference of 0."""
+    ranker = small_transformer(N_ITEMS)
+    with torch.no_grad():
+        for weight in ranker.item_vectors.parameters():
+            weight.copy_(weight[1].expand_as(weight).clone())
+    found = attribute(ranker, ask([3, 1, 4], 7, [3, 1, 4]), "integrated-gradients")
+    assert found.score - found.baseline_score == pytest.approx(0, abs=1e-5)
+    np.testing.assert_allclose(found.values, 0, atol=1e-5)
+    assert found.relative_delta <= MAX_RELATIVE_DELTA
+    assert found.n_steps == 16
+
+
 @pytest.mark.parametrize(
     "ranker",
     [

@@ -44,7 +44,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def shop() -> Dataset:
     """Forty people who each walk on through the alphabet from where they began."""
-    return dataset_of({f"u{n}": (LETTERS[n % 20 :] + LETTERS)[: 5 + n % 7] for n in range(40)})
+    dataset = dataset_of({f"u{n}": (LETTERS[n % 20 :] + LETTERS)[: 5 + n % 7] for n in range(40)})
+    dataset.items["title"] = [f"{letter * 3} as in {letter}{letter}" for letter in dataset.items["item_id"]]
+    return dataset
 
 
 def trained(dataset: Dataset, ranker: str, folder: Path, changes: list[str] | None = None) -> TrainedModel:
@@ -152,7 +154,7 @@ def test_a_method_that_was_not_tested_has_no_badge(shop: Dataset, tmp_path: Path
 def test_a_touched_item_is_no_candidate(shop: Dataset, tmp_path: Path):
     model, split = trained(shop, "ease", tmp_path), leave_one_out(shop)
     (request,) = list_requests(shop, split, np.array([3]), "test")
-    with pytest.raises(DataError, match="'d' is in this person's history, so it is no candidate"):
+    with pytest.raises(DataError, match="'ddd as in dd' is in this person's history, so it is no candidate"):
         explain(model.ranker, shop, split, request, shop.item_number("d"), None, None)
 
 

@@ -23,6 +23,7 @@ Method = Literal["integrated-gradients", "leave-one-out", "counts"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out", "counts")
 
 MAX_RELATIVE_DELTA = 0.01
+SMALLEST_DIFFERENCE = 1e-3  # a smaller one is near what single precision rounds away, so no share of it
 STEPS = (16, 32, 64, 128, 256, 512)
 PATH_BATCH = 256
 
@@ -52,11 +53,10 @@ class Attributions:
 
     @property
     def relative_delta(self) -> float:
-        """|delta| as a share of the score difference; NaN where there is no sum to check."""
+        """|delta| as a share of the score difference, of 0.001 at least; NaN where there is no sum."""
         if np.isnan(self.delta):
             return self.delta
-        difference = abs(self.score - self.baseline_score)
-        return abs(self.delta) / difference if difference > 0 else float(abs(self.delta) > 0)
+        return abs(self.delta) / max(abs(self.score - self.baseline_score), SMALLEST_DIFFERENCE)
 
 
 def default_method(ranker: Ranker) -> Method:
@@ -139,7 +139,7 @@ def _integrated_gradients(ranker: TransformerRanker, question: Question) -> Attr
         )
         values = cast(Tensor, attributed).sum(-1)[0].double().cpu().numpy()
         delta = float(values.sum()) - (score - base)
-        if abs(delta) <= MAX_RELATIVE_DELTA / 2 * abs(score - base):
+        if abs(delta) <= MAX_RELATIVE_DELTA / 2 * max(abs(score - base), SMALLEST_DIFFERENCE):
             break
     padded = np.concatenate([np.zeros(len(question.history) - len(window)), values])
     baseline = "an average item in every place of the history"
