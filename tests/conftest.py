@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes in; see the Makefile
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before ranx comes in: compiling it outlasts running it
 
 import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
