@@ -37,7 +37,7 @@ lint: install
 # Debian's Chromium and a font with Chinese characters, for the tests in a real browser.
 browser:
 	@command -v chromium >/dev/null && fc-list | grep -qi cjk || \
-	  (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk fontconfig) || \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig) || \
 	  (sudo apt-get update -qq && sudo apt-get install -y -qq chromium fonts-noto-cjk fontconfig)
 
 screenshots: install browser

@@ -108,18 +108,13 @@ def audit(
     if report is not None:
         audits.write_report(opened, result, report)
     found = result.to_json()
-    text = [
-        table_text(found["by_group"], GROUP_COLUMNS),
-        table_text(
-            found["gaps"],
-            ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"],
-        ),
-        *(
-            f"not computed: {row['attribute']} {row['group']}: {row['reason']}"
-            for row in found["not_computed"]
-        ),
+    gaps = table_text(found["gaps"], GAP_COLUMNS) if result.gaps else "no gap could be computed"
+    open_questions = [
+        f"not computed: {row.attribute} {row.group}: {row.reason}" for row in result.not_computed
     ]
-    reply.write(found, "\n\n".join(text))
+    reply.write(
+        found, "\n\n".join([table_text(found["by_group"], GROUP_COLUMNS), gaps, "\n".join(open_questions)])
+    )
 
 
 def _figures(summary: dict[str, float]) -> str:
