@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from recsys_core.store.workspace import Workspace
 from ui.text import safe
 
+pytestmark = pytest.mark.slow  # many processes are started
+
 INTERACTIONS = "who,what,at,stars\n" + "".join(
     f"u{user},i{item},{1_700_000_000 + 60 * (10 * user + item)},{1 + (user + item) % 5}\n"
     for user in range(12)

@@ -13,6 +13,8 @@ from recsys_core.store import jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # many processes are started
+
 PATIENCE_S = 60.0
 
 

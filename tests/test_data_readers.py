@@ -21,6 +21,8 @@ from recsys_core.data.schema import Role, Tables
 from recsys_core.data.validate import ValidationReport
 from recsys_core.errors import ConfigError, DataError, StoreError
 
+pytestmark = pytest.mark.slow  # many processes are started
+
 
 def test_tables_come_back_from_the_child(tmp_path: Path):
     path = put(tmp_path, "ratings.csv", HEADER + ROWS + b"u3,i3,x,1\n")
