@@ -203,5 +203,5 @@ def test_headerless_interactions_are_guessed_by_position(rows: list[list[str]], 
 
 
 def test_headerless_items_are_an_id_and_a_title():
-    found = guessed("items", ["column_1", "column_2", "column_3"], ["1", "1995", "Toy Story"])
+    found = guessed("items", ["column_1", "column_2", "column_3"], ["1", "1995", "The Lighthouse"])
     assert found == {"item_id": "column_1", "title": "column_3"}

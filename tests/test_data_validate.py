@@ -203,10 +203,10 @@ def test_item_texts_in_the_interactions_fill_what_the_items_file_leaves_open(tmp
     items = read_here(
         tmp_path,
         interactions=b"user_id,item_id,title,brand\nu,i1,,A\nu,i1,Alien,B\nu,i2,Brazil,\n",
-        items=b"item_id,title\ni2,Brazil (1985)\n",
+        items=b"item_id,title\ni2,Harbour (1985)\n",
     ).tables.items
     assert items[["item_id", "title", "provider"]].to_numpy().tolist() == [
-        ["i2", "Brazil (1985)", ""],
+        ["i2", "Harbour (1985)", ""],
         ["i1", "Alien", "A"],
     ]
 
@@ -267,9 +267,9 @@ def test_recbole_sequences_are_several_categories_and_one_title(tmp_path: Path):
     items = read_here(
         tmp_path,
         b"user_id:token\titem_id:token\n1\t2\n",
-        items=b"item_id:token\tmovie_title:token_seq\tclass:token_seq\n2\tToy Story\tAnimation Comedy\n",
+        items=b"item_id:token\tmovie_title:token_seq\tclass:token_seq\n2\tThe Lighthouse\tAnimation Comedy\n",
     ).tables.items
-    assert items[["title", "category"]].to_numpy().tolist() == [["Toy Story", "Animation|Comedy"]]
+    assert items[["title", "category"]].to_numpy().tolist() == [["The Lighthouse", "Animation|Comedy"]]
 
 
 HOSTILE_NAMES = (
