@@ -220,12 +220,12 @@ def test_several_held_out_items_are_not_kept_as_one():
 
 
 def sliced() -> tuple[Dataset, Split, Evaluation]:
-    """Six regulars who share a to e; x and y have one person in training each; z none.
+    """Six regulars whose training is a to e, and a newcomer whose training is f and whose test target is b.
 
-    Regulars have 5 training items, the newcomer has 1. Of 10 items the head is 2: a and b, by number.
+    f has one training person, x, y, g and z have none. Of 10 items the head is 2: a and b, by number.
     """
     regulars = {f"r{n}": "abcde" + tail for n, tail in enumerate(["xy", "yx", "fg", "fx", "gz", "fz"])}
-    dataset = dataset_of(regulars | {"new": "fba"})
+    dataset = dataset_of(regulars | {"new": "fab"})
     split = leave_one_out(dataset)
     return dataset, split, evaluate(popular([1.0] * dataset.n_items), dataset, split, "test")
 

@@ -24,7 +24,8 @@ def gains(n: int, shift: float, generator: np.random.Generator) -> tuple[FloatAr
 
 
 def test_means_and_difference_by_hand():
-    found = paired_bootstrap(np.array([1.0, 0, 0.5, np.nan]), np.array([0.5, 0, 1, 0.7]), n_draws=500)
+    first, second = np.array([1.0, 0, 0.5, np.nan, 0.9]), np.array([0.5, 0, 1, 0.7, np.nan])
+    found = paired_bootstrap(first, second, n_draws=500)
     assert (found.n, found.first, found.second, found.difference) == (3, 0.5, 0.5, 0.0)
     assert (found.n_better, found.n_worse) == (1, 1)
 

@@ -171,6 +171,12 @@ def test_leaving_one_out_leaks_no_pair_but_trains_on_the_future_of_others():
     assert leakage.later_training_share == (1 / 2 + 0) / 2
 
 
+def test_training_at_the_second_of_a_target_is_not_later():
+    pairs = [("u", "a"), ("u", "b"), ("u", "c"), ("v", "d"), ("v", "e"), ("v", "f")]
+    dataset = build_dataset(tables(pairs, [0, 1, 2, 2, 3, 4]))
+    assert find_leakage(dataset, leave_one_out(dataset)).later_training_share == 0
+
+
 def test_leakage_over_time_is_not_known_without_times():
     dataset = dataset_of({"u": "abcd", "v": "bcda"}, times=False)
     leakage = find_leakage(dataset, leave_one_out(dataset))
