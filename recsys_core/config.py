@@ -57,6 +57,10 @@ class NeuralSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
+    accumulation: Annotated[int, Field(ge=1, le=1_024)] = 1  # pieces of a batch, one after the other
+    schedule: Literal["cosine", "constant", "linear"] = "cosine"
+    warm_up_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    max_gradient_norm: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
     item_id: bool = True

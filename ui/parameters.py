@@ -1,6 +1,7 @@
 """A widget for every setting of a ranker, made from its settings class: bounds there are limits here."""
 
 import math
+from typing import Literal, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
@@ -47,6 +48,8 @@ def _widget(name: str, field: FieldInfo, key: str) -> Value | None:
     label = t(f"train.set_{name}") if has(f"train.set_{name}") else name
     about = t(f"train.set_{name}_help") if has(f"train.set_{name}_help") else None
     low, high = limits(field)
+    if get_origin(field.annotation) is Literal:
+        return st.selectbox(label, get_args(field.annotation), key=key, help=about)
     if field.annotation is bool:
         return st.toggle(label, key=key, help=about)
     if field.annotation is int:

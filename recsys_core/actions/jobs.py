@@ -10,7 +10,7 @@ from recsys_core.store import jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.reporter import JobReporter
 from recsys_core.store.workspace import Workspace
-from recsys_core.trainer.loop import Epoch
+from recsys_core.trainer.recipe import Epoch
 
 TRAIN = "train"
 

@@ -24,7 +24,7 @@ from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
-from recsys_core.trainer.loop import Epoch, TrainingLog
+from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
 MODEL_VERSION = 1
