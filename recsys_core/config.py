@@ -3,11 +3,13 @@
 A bad setting is answered with all problems at once, each with what is allowed.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys_core.errors import ConfigError
@@ -190,3 +192,16 @@ def bounds(kind: type[Settings], key: str) -> str:
         if hasattr(limit, name)
     ]
     return " ".join(["it must be", _TYPE_WORDS.get(field.annotation, "a value"), *limits])
+
+
+def limits(field: FieldInfo) -> tuple[float | None, float | None]:
+    """The smallest and the largest number that a setting may have; None where there is no bound."""
+    low = high = None
+    for bound in field.metadata:
+        low = getattr(bound, "ge", low)
+        high = getattr(bound, "le", high)
+        if hasattr(bound, "gt"):
+            low = math.nextafter(float(bound.gt), math.inf)
+        if hasattr(bound, "lt"):
+            high = math.nextafter(float(bound.lt), -math.inf)
+    return low, high

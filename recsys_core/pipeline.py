@@ -234,7 +234,11 @@ def learn(
         known = histories(dataset, split, "valid")
         return Learned(fit_counting_ranker(settings, known, dataset.n_items), None, None)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
+    if not processes.is_first:
+        processes.wait_for_all()  # for the first one's texts in the cache
     text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+    if processes.is_first:
+        processes.wait_for_all()
     ranker, log = train_neural_ranker(
         dataset,
         split,

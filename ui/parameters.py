@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from recsys_core.config import SETTINGS, make_settings
+from recsys_core.config import SETTINGS, limits, make_settings
 from ui import state
 from ui.text import has, t
 
@@ -29,19 +29,6 @@ def draw_parameters(ranker: str, preset: str) -> list[str]:
             if value is not None and value != preset_values[name]:
                 changes.append(f"{name}={value}")
     return changes
-
-
-def limits(field: FieldInfo) -> tuple[float | None, float | None]:
-    """The smallest and the largest number that a setting may have; None where there is no bound."""
-    low = high = None
-    for bound in field.metadata:
-        low = getattr(bound, "ge", low)
-        high = getattr(bound, "le", high)
-        if hasattr(bound, "gt"):
-            low = math.nextafter(float(bound.gt), math.inf)
-        if hasattr(bound, "lt"):
-            high = math.nextafter(float(bound.lt), -math.inf)
-    return low, high
 
 
 def _widget(name: str, field: FieldInfo, key: str) -> Value | None:
