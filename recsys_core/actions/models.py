@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from recsys_core.encoder.cache import TextVectors
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
-from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, train_model
+from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
@@ -25,7 +26,8 @@ from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
-from recsys_core.trainer.loop import Epoch, TrainingLog
+from recsys_core.trainer.processes import joined_processes
+from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
 MODEL_VERSION = 1
@@ -60,30 +62,58 @@ def train(
     device: str = "auto",
     progress: Progress = lambda share, message: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoint: Path | None = None,
 ) -> ModelRecord:
     """Trains a ranker on a data set, evaluates it, tests its explanations, and keeps it under a name.
 
+    Under `torchrun` each process makes this call; they train together, and the first one keeps the model.
+
+    Args:
+        workspace: where the data set is and the model goes.
+        dataset: by id or name.
+        ranker: by name.
+        name: of the model.
+        preset: quick, balanced or best.
+        seed: decides everything that is drawn.
+        changes: `key=value` on top of the preset.
+        device: auto, cpu or cuda.
+        progress: told the share that is done, and with what it is busy.
+        on_epoch: told about each epoch.
+        checkpoint: file that is kept while training lasts; if it is there, training goes on from it.
+
     Raises:
-        ConfigError: ranker, preset or settings that don't exist or are out of bounds.
+        ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
+            or the checkpoint of another run.
         DataError: the name is taken, or the data are too small.
     """
     settings = make_settings(ranker, preset, changes)
     workspace.check_free("model", name)
     loaded = open_dataset(workspace, dataset)
-    trained = train_model(
-        loaded.dataset,
-        loaded.split,
-        ranker,
-        settings,
-        seed=seed,
-        device=choose_device(device),
-        cache=workspace.cache,
-        progress=progress,
-        on_epoch=on_epoch,
-    )
-    return workspace.add_model(
-        name, loaded.record.id, _summary(trained, preset), lambda folder: _write(trained, preset, folder)
-    )
+    with joined_processes() as processes:
+        train_here = partial(train_model, ranker_name=ranker) if processes.is_first else learn
+        trained = train_here(
+            loaded.dataset,
+            loaded.split,
+            settings=settings,
+            seed=seed,
+            device=choose_device(device),
+            cache=workspace.cache,
+            progress=progress,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            processes=processes,
+        )
+        if isinstance(trained, TrainedModel):
+            workspace.add_model(
+                name,
+                loaded.record.id,
+                _summary(trained, preset),
+                lambda folder: _write(trained, preset, folder),
+            )
+            if checkpoint is not None:
+                checkpoint.unlink(missing_ok=True)
+        processes.wait_for_all()
+    return workspace.resolve("model", name)
 
 
 def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
