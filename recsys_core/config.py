@@ -60,6 +60,8 @@ class TransformerSettings(Settings):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
+    encoder_pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     item_id: bool = True
 
     @model_validator(mode="after")

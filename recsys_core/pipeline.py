@@ -28,8 +28,8 @@ from recsys_core.config import (
 )
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
-from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import NGRAMS
+from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,
@@ -115,7 +115,12 @@ class Explanation:
 
 
 def encode_items(
-    dataset: Dataset, encoder: str, device: torch.device, cache: Path, progress: Progress
+    dataset: Dataset,
+    encoder: str,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    options: EncoderOptions | None = None,
 ) -> TextVectors | None:
     """The text vectors of all items, from the cache where the same texts were encoded before."""
     if encoder == NO_ENCODER:
@@ -126,6 +131,7 @@ def encode_items(
         device,
         cache,
         lambda share: progress(share, "Reading the items' texts"),
+        options,
     )
 
 
@@ -153,7 +159,10 @@ def train_model(
     text: TextVectors | None = None
     log: TrainingLog | None = None
     if isinstance(settings, TransformerSettings):
-        text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+        options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
+        text = encode_items(
+            dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+        )
         ranker, log = _train_transformer(
             dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
         )
@@ -188,13 +197,17 @@ def recommend_for_wish(
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
     """
-    if text is None or text.encoder == NGRAMS:
+    if text is None:
         raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
     if not wish.strip():
         raise ConfigError("the wish is empty; type a few words")
-    wished = encode_texts([wish], text.encoder, device, cache).vectors[0].astype(np.float32)
+    wished = encode_more(text, [wish], device, cache, as_query=True)
+    if wished.warning or not wished.vectors.any():
+        raise ConfigError(
+            wished.warning or f"no item's text has anything in common with '{wish}'; type other words"
+        )
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
-    scores[0, 1:] = text.vectors.astype(np.float32) @ wished
+    scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}

@@ -39,6 +39,8 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("transformer", "weight_decay"): (["0", "1"], ["-0.1", "1.1"]),
     ("transformer", "batch_size"): (["1", "8192"], ["0", "8193"]),
     ("transformer", "encoder"): (["x", "x" * 400], ["", "x" * 401]),
+    ("transformer", "encoder_pooling"): (["auto", "mean", "cls", "last"], ["max", ""]),
+    ("transformer", "encoder_precision"): (["auto", "fp32", "bf16", "int8"], ["fp64", ""]),
     ("transformer", "item_id"): (["true", "false"], ["maybe", ""]),
 }
 ALLOWED = [(*key, value) for key, (allowed, _) in BOUNDS.items() for value in allowed]
