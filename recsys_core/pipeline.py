@@ -27,6 +27,7 @@ from recsys_core.config import (
     TransitionsSettings,
 )
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
 from recsys_core.encoder.text import EncoderOptions
@@ -116,6 +117,7 @@ class Explanation:
 
 def encode_items(
     dataset: Dataset,
+    split: Split,
     encoder: str,
     device: torch.device,
     cache: Path,
@@ -126,7 +128,7 @@ def encode_items(
     if encoder == NO_ENCODER:
         return None
     return encode_texts(
-        dataset.item_texts(),
+        item_texts(dataset, split),
         encoder,
         device,
         cache,
@@ -161,7 +163,7 @@ def train_model(
     if isinstance(settings, TransformerSettings):
         options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
         text = encode_items(
-            dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+            dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
         )
         ranker, log = _train_transformer(
             dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch

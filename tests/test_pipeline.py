@@ -238,10 +238,11 @@ def test_an_empty_wish_is_an_error(tmp_path: Path):
 
 
 def test_items_are_encoded_by_ngrams_where_asked_for(shop: Dataset, tmp_path: Path):
-    text = encode_items(shop, "character-ngrams", CPU, tmp_path, lambda share, message: None)
+    split = leave_one_out(shop)
+    text = encode_items(shop, split, "character-ngrams", CPU, tmp_path, lambda share, message: None)
     assert text is not None
     assert len(text.vectors) == shop.n_items
-    assert encode_items(shop, "none", CPU, tmp_path, lambda share, message: None) is None
+    assert encode_items(shop, split, "none", CPU, tmp_path, lambda share, message: None) is None
 
 
 def test_a_model_learns_from_text_alone(shop: Dataset, tmp_path: Path):
