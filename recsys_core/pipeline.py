@@ -20,9 +20,10 @@ import torch
 
 from recsys_core.config import EaseSettings, NeuralSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories
-from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import NGRAMS
+from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,
@@ -127,17 +128,24 @@ class Explanation:
 
 
 def encode_items(
-    dataset: Dataset, encoder: str, device: torch.device, cache: Path, progress: Progress
+    dataset: Dataset,
+    split: Split,
+    encoder: str,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    options: EncoderOptions | None = None,
 ) -> TextVectors | None:
     """The text vectors of all items, from the cache where the same texts were encoded before."""
     if encoder == NO_ENCODER:
         return None
     return encode_texts(
-        dataset.item_texts(),
+        item_texts(dataset, split),
         encoder,
         device,
         cache,
         lambda share: progress(share, "Reading the items' texts"),
+        options,
     )
 
 
@@ -236,7 +244,10 @@ def learn(
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
     if not processes.is_first:
         processes.wait_for_all()  # for the first one's texts in the cache
-    text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+    options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
+    text = encode_items(
+        dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+    )
     if processes.is_first:
         processes.wait_for_all()
     ranker, log = train_neural_ranker(
@@ -262,13 +273,17 @@ def recommend_for_wish(
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
     """
-    if text is None or text.encoder == NGRAMS:
+    if text is None:
         raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
     if not wish.strip():
         raise ConfigError("the wish is empty; type a few words")
-    wished = encode_texts([wish], text.encoder, device, cache).vectors[0].astype(np.float32)
+    wished = encode_more(text, [wish], device, cache, as_query=True)
+    if wished.warning or not wished.vectors.any():
+        raise ConfigError(
+            wished.warning or f"no item's text has anything in common with '{wish}'; type other words"
+        )
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
-    scores[0, 1:] = text.vectors.astype(np.float32) @ wished
+    scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}

@@ -14,6 +14,8 @@ from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.config import Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.encoder.ngrams import load_ngrams
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
@@ -30,6 +32,7 @@ from recsys_core.trainer.processes import joined_processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
+NGRAMS_FILE = "ngrams.safetensors"
 MODEL_VERSION = 1
 KEPT_K = 10  # of the lists that the kept figures are about
 
@@ -147,7 +150,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         test=_evaluation(kept, ranks, "test"),
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
-        text=_text(kept, ranker),
+        text=_text(kept, ranker, folder),
     )
 
 
@@ -275,6 +278,8 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
     text = trained.text
+    if text is not None and text.ngrams is not None:
+        text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,
         {
@@ -285,9 +290,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "seed": trained.seed,
             "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
             "gini": {"valid": trained.valid.lists.gini, "test": trained.test.lists.gini},
-            "text": None
-            if text is None
-            else {"encoder": text.encoder, "unknown_share": text.unknown_share, "warning": text.warning},
+            "text": None if text is None else _text_facts(text),
             "log": _LOG.dump_python(trained.log, mode="json"),
             "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
         },
@@ -299,8 +302,28 @@ def _evaluation(kept: dict[str, Any], ranks: pd.DataFrame, part: Literal["valid"
     return from_columns(ranks, part, KEPT_K, kept["coverage"][part], gini)
 
 
-def _text(kept: dict[str, Any], ranker: Ranker) -> TextVectors | None:
-    if kept["text"] is None:
+def _text_facts(text: TextVectors) -> dict[str, Any]:
+    return {
+        "encoder": text.encoder,
+        "unknown_share": text.unknown_share,
+        "warning": text.warning,
+        "cosine_to_fp32": text.cosine_to_fp32,
+        "pooling": text.options.pooling,
+        "precision": text.options.precision,
+    }
+
+
+def _text(kept: dict[str, Any], ranker: Ranker, folder: Path) -> TextVectors | None:
+    facts: dict[str, Any] | None = kept["text"]
+    if facts is None:
         return None
-    vectors = ranker.tensors()["item_vectors.text"][1:].numpy()
-    return TextVectors(vectors, **kept["text"])
+    ngrams = folder / NGRAMS_FILE
+    return TextVectors(
+        vectors=ranker.tensors()["item_vectors.text"][1:].numpy(),
+        encoder=facts["encoder"],
+        unknown_share=facts["unknown_share"],
+        warning=facts["warning"],
+        options=EncoderOptions(facts.get("pooling", "auto"), facts.get("precision", "auto")),
+        cosine_to_fp32=facts.get("cosine_to_fp32"),
+        ngrams=load_ngrams(ngrams) if ngrams.is_file() else None,
+    )
