@@ -5,7 +5,7 @@ A bad setting is answered with all problems at once, each with what is allowed.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,35 +46,45 @@ class TransitionsSettings(Settings):
     decay: Annotated[float, Field(gt=0, le=1)] = 0.7
 
 
-class TransformerSettings(Settings):
-    """Causal self-attention over ids and texts."""
+class NeuralSettings(Settings):
+    """What all rankers that learn by gradients have in common: how items are known and how it learns."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000)] = 20
     patience: Annotated[int, Field(ge=1, le=1_000)] = 5
     max_length: Annotated[int, Field(ge=2, le=1_000)] = 100
     embedding_size: Annotated[int, Field(ge=4, le=1_024)] = 64
-    n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
-    n_heads: Annotated[int, Field(ge=1, le=16)] = 2
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
     item_id: bool = True
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         """Finds settings that contradict each other, before any work is done with them."""
-        problems: list[str] = []
-        if self.embedding_size % self.n_heads:
-            problems.append(
-                f"embedding_size ({self.embedding_size}) must be divisible by n_heads ({self.n_heads})"
-            )
-        if self.encoder == "none" and not self.item_id:
-            problems.append("an item needs its id or its text, and both are switched off")
-        if problems:
+        if problems := self.problems():
             raise ValueError("; ".join(problems))
         return self
+
+    def problems(self) -> list[str]:
+        """What these settings contradict each other in, in words."""
+        nothing_known = self.encoder == "none" and not self.item_id
+        return ["an item needs its id or its text, and both are switched off"] if nothing_known else []
+
+
+class TransformerSettings(NeuralSettings):
+    """Causal self-attention over ids and texts."""
+
+    n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
+    n_heads: Annotated[int, Field(ge=1, le=16)] = 2
+
+    def problems(self) -> list[str]:
+        if self.embedding_size % self.n_heads == 0:
+            return super().problems()
+        uneven = f"embedding_size ({self.embedding_size}) must be divisible by n_heads ({self.n_heads})"
+        return [uneven, *super().problems()]
 
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -166,6 +176,9 @@ def _problem(kind: type[Settings], problem: dict[str, Any]) -> str:
 def bounds(kind: type[Settings], key: str) -> str:
     """What is allowed for a setting, in words: "it must be a whole number from 1 to 1000"."""
     field = kind.model_fields[key]
+    if get_origin(field.annotation) is Literal:
+        *others, last = get_args(field.annotation)
+        return f"it must be {', '.join(others)} or {last}"
     limits = [
         words.format(getattr(limit, name))
         for limit in field.metadata

@@ -18,14 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import (
-    EaseSettings,
-    ItemKnnSettings,
-    PopularitySettings,
-    Settings,
-    TransformerSettings,
-    TransitionsSettings,
-)
+from recsys_core.config import NeuralSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_texts
@@ -46,11 +39,12 @@ from recsys_core.explain.history import Attributions, Method, attribute, default
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.lists import ListRequest, rank_of
-from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, interaction_matrix
-from recsys_core.ranker.popularity import fit_popularity, item_counts
+from recsys_core.ranker.neighbours import interaction_matrix
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
-from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
 
 NO_ENCODER = "none"
@@ -152,14 +146,14 @@ def train_model(
     known = histories(dataset, split, "valid")
     text: TextVectors | None = None
     log: TrainingLog | None = None
-    if isinstance(settings, TransformerSettings):
+    if isinstance(settings, NeuralSettings):
         text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
-        ranker, log = _train_transformer(
+        ranker, log = _train_neural(
             dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
         )
     else:
         progress(0.1, "Counting")
-        ranker = _count(known, dataset.n_items, settings)
+        ranker = fit_counting_ranker(settings, known, dataset.n_items)
     progress(0.8, "Evaluating")
     valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
     progress(0.85, "Testing its explanations")
@@ -259,34 +253,26 @@ def verify_method(
 def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowledge:
     """Popularity in training, and what is near to what: by text if the ranker has any, else by people."""
     known = histories(dataset, split, "valid")
-    text = ranker.item_vectors.text if isinstance(ranker, TransformerRanker) else None
+    text = ranker.item_vectors.text if isinstance(ranker, NeuralRanker) else None
     vectors = _people_vectors(known, dataset.n_items) if text is None else text.double().cpu().numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
 
 
-def _train_transformer(
+def _train_neural(
     dataset: Dataset,
     split: Split,
-    settings: TransformerSettings,
+    settings: NeuralSettings,
     text: TextVectors | None,
     seed: int,
     device: torch.device,
     progress: Progress,
     on_epoch: Callable[[Epoch], None],
-) -> tuple[TransformerRanker, TrainingLog]:
+) -> tuple[NeuralRanker, TrainingLog]:
     known = histories(dataset, split, "valid")
     torch.manual_seed(seed)
-    ranker = TransformerRanker(
-        n_items=dataset.n_items,
-        embedding_size=settings.embedding_size,
-        n_blocks=settings.n_blocks,
-        n_heads=settings.n_heads,
-        max_length=settings.max_length,
-        dropout=settings.dropout,
-        text_vectors=None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
-        use_id=settings.item_id,
-    )
+    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
     ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     recipe = Recipe(
         epochs=settings.epochs,
@@ -295,6 +281,7 @@ def _train_transformer(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         seed=seed,
+        precision=settings.precision,
     )
     callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
 
@@ -303,20 +290,6 @@ def _train_transformer(
 
     log = train(ranker, known, validate, recipe, device, callbacks)
     return ranker, log
-
-
-def _count(known: Histories, n_items: int, settings: Settings) -> Ranker:
-    match settings:
-        case PopularitySettings():
-            return fit_popularity(known, n_items)
-        case ItemKnnSettings():
-            return fit_item_knn(known, n_items, settings.n_neighbours, settings.shrinkage)
-        case EaseSettings():
-            return fit_ease(known, n_items, settings.l2)
-        case TransitionsSettings():
-            return fit_transitions(known, n_items, settings.window, settings.decay)
-        case _:
-            raise ConfigError(f"no ranker takes {type(settings).__name__}")
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

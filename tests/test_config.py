@@ -14,6 +14,7 @@ from recsys_core.config import (
     EaseSettings,
     Environment,
     ItemKnnSettings,
+    NeuralSettings,
     TransformerSettings,
     bounds,
     make_settings,
@@ -28,18 +29,27 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("ease", "l2"): (["1e-9", "1000000"], ["0", "-1", "1000001"]),
     ("transitions", "window"): (["1", "200"], ["0", "201"]),
     ("transitions", "decay"): (["0.001", "1"], ["0", "1.001"]),
-    ("transformer", "epochs"): (["1", "1000"], ["0", "1001"]),
-    ("transformer", "patience"): (["1", "1000"], ["0", "1001"]),
-    ("transformer", "max_length"): (["2", "1000"], ["1", "1001"]),
-    ("transformer", "embedding_size"): (["4", "1024"], ["3", "1025"]),
     ("transformer", "n_blocks"): (["1", "24"], ["0", "25"]),
     ("transformer", "n_heads"): (["1", "16"], ["0", "17"]),
-    ("transformer", "dropout"): (["0", "0.999"], ["-0.1", "1"]),
-    ("transformer", "learning_rate"): (["1e-9", "1"], ["0", "1.1"]),
-    ("transformer", "weight_decay"): (["0", "1"], ["-0.1", "1.1"]),
-    ("transformer", "batch_size"): (["1", "8192"], ["0", "8193"]),
-    ("transformer", "encoder"): (["x", "x" * 400], ["", "x" * 401]),
-    ("transformer", "item_id"): (["true", "false"], ["maybe", ""]),
+}
+OF_EVERY_NEURAL_RANKER = {
+    "epochs": (["1", "1000"], ["0", "1001"]),
+    "patience": (["1", "1000"], ["0", "1001"]),
+    "max_length": (["2", "1000"], ["1", "1001"]),
+    "embedding_size": (["4", "1024"], ["3", "1025"]),
+    "dropout": (["0", "0.999"], ["-0.1", "1"]),
+    "learning_rate": (["1e-9", "1"], ["0", "1.1"]),
+    "weight_decay": (["0", "1"], ["-0.1", "1.1"]),
+    "batch_size": (["1", "8192"], ["0", "8193"]),
+    "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
+    "encoder": (["x", "x" * 400], ["", "x" * 401]),
+    "item_id": (["true", "false"], ["maybe", ""]),
+}
+BOUNDS |= {
+    (ranker, key): values
+    for ranker, kind in SETTINGS.items()
+    if issubclass(kind, NeuralSettings)
+    for key, values in OF_EVERY_NEURAL_RANKER.items()
 }
 ALLOWED = [(*key, value) for key, (allowed, _) in BOUNDS.items() for value in allowed]
 REFUSED = [(*key, value) for key, (_, refused) in BOUNDS.items() for value in refused]
@@ -70,6 +80,7 @@ def test_a_value_beyond_its_bound_is_refused_with_what_is_allowed(ranker: str, k
         ("dropout", "it must be a number from 0 below 1"),
         ("learning_rate", "it must be a number above 0 up to 1"),
         ("item_id", "it must be true or false"),
+        ("precision", "it must be auto, fp32 or bf16"),
         ("encoder", "it must be a text of 1 or more and up to 400 characters"),
     ],
 )

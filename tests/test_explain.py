@@ -99,7 +99,7 @@ def plain_integrated_gradients(
     def log_probability(x: torch.Tensor) -> torch.Tensor:
         for block in ranker.blocks:
             x = block(x)
-        logits = ranker.logits(ranker.norm(x)[:, -1], vectors)[:, candidates]
+        logits = ranker.logits(ranker.norm(x)[:, -1], vectors, ranker.item_bias)[:, candidates]
         return logits.log_softmax(1)[:, place]
 
     inputs = (vectors[question.history] * scale)[None]

@@ -7,15 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recsys_core.data.dataset import Histories
 from recsys_core.trainer import losses
-from recsys_core.trainer.losses import softmax_over_candidates
+from recsys_core.trainer.losses import softmax_over_candidates as softmax_over_histories
 
 N_ITEMS, SIZE, CHUNK = 11, 5, 4
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "CHUNK_ROWS", CHUNK)
+    monkeypatch.setattr(losses, "MIN_CHUNK_ROWS", CHUNK)
+    monkeypatch.setattr(losses, "MAX_CHUNK_ROWS", CHUNK)
 
 
 def example(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -28,6 +30,13 @@ def example(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tens
     targets = torch.randint(1, N_ITEMS + 1, (n,), generator=generator)
     seen = torch.randint(0, N_ITEMS + 1, (n, 6), generator=generator)
     return hidden, vectors, bias, targets, seen.masked_fill(seen == targets[:, None], 0)
+
+
+def softmax_over_candidates(
+    hidden: Tensor, vectors: Tensor, bias: Tensor, targets: Tensor, seen: Tensor
+) -> Tensor:
+    """The loss with `seen` written as a table that is filled up with 0."""
+    return softmax_over_histories(hidden, vectors, bias, targets, Histories.of(list(seen.numpy())))
 
 
 def by_torch(hidden: Tensor, vectors: Tensor, bias: Tensor, targets: Tensor, seen: Tensor) -> Tensor:

@@ -13,13 +13,15 @@ from safetensors.torch import save_file
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import cosine_similarity
 
+from recsys_core.config import SETTINGS, TransformerSettings
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.ranker.neighbours import NeighbourRanker, fit_ease, fit_item_knn, fit_transitions
+from recsys_core.ranker.neural import HistoryBatch
 from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.protocol import AdditiveRanker, Ranker
 from recsys_core.ranker.transformer import Block, TransformerRanker
-from recsys_core.trainer.checkpoints import load_ranker, load_transformer, save_ranker
+from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 
 FloatArray = NDArray[np.float64]
 CPU = torch.device("cpu")
@@ -34,19 +36,24 @@ def transformer(histories: Histories, n_items: int, with_text: bool = False) -> 
 
 
 def loaded_transformer(path: Path, n_blocks: int = 2, n_heads: int = 2, max_length: int = 12) -> Ranker:
-    return load_transformer(
-        path, embedding_size=8, n_blocks=n_blocks, n_heads=n_heads, max_length=max_length, device=CPU
+    settings = TransformerSettings(
+        embedding_size=8, n_blocks=n_blocks, n_heads=n_heads, max_length=max_length
     )
+    return load_ranker(settings, path, CPU)
 
 
 CASES = (
-    Case("popularity", fit_popularity, lambda path: load_ranker("popularity", path)),
-    Case("item-knn", lambda h, n: fit_item_knn(h, n, 8, 2.0), lambda path: load_ranker("item-knn", path)),
-    Case("ease", lambda h, n: fit_ease(h, n, 5.0), lambda path: load_ranker("ease", path)),
+    Case("popularity", fit_popularity, lambda path: load_ranker(SETTINGS["popularity"](), path, CPU)),
+    Case(
+        "item-knn",
+        lambda h, n: fit_item_knn(h, n, 8, 2.0),
+        lambda path: load_ranker(SETTINGS["item-knn"](), path, CPU),
+    ),
+    Case("ease", lambda h, n: fit_ease(h, n, 5.0), lambda path: load_ranker(SETTINGS["ease"](), path, CPU)),
     Case(
         "transitions",
         lambda h, n: fit_transitions(h, n, 5, 0.7),
-        lambda path: load_ranker("transitions", path),
+        lambda path: load_ranker(SETTINGS["transitions"](), path, CPU),
     ),
     Case("transformer", transformer, loaded_transformer, tolerance=1e-5),
     Case("transformer with text", lambda h, n: transformer(h, n, True), loaded_transformer, tolerance=1e-5),
@@ -160,7 +167,13 @@ def test_a_longer_history_than_any_in_training_counts_from_its_first_item():
 def states(ranker: TransformerRanker, history: list[int]) -> FloatArray:
     """[length, d] the state after each item of one history."""
     with torch.no_grad():
-        return ranker.hidden(torch.tensor([history]), ranker.item_vectors())[0].double().numpy()
+        return (
+            ranker.hidden(
+                HistoryBatch(torch.tensor([history]), torch.tensor([len(history)])), ranker.item_vectors()
+            )[0]
+            .double()
+            .numpy()
+        )
 
 
 def test_the_future_cannot_change_past_states():
@@ -264,7 +277,7 @@ def test_an_item_with_neither_id_nor_text_is_an_error():
 def test_a_file_that_is_no_safetensors_is_an_error(tmp_path: Path):
     (tmp_path / "weights").write_bytes(b"not weights")
     with pytest.raises(StoreError, match="weights holds no usable weights"):
-        load_ranker("popularity", tmp_path / "weights")
+        load_ranker(SETTINGS["popularity"](), tmp_path / "weights", CPU)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path):
@@ -275,8 +288,8 @@ def test_a_missing_file_is_an_error(tmp_path: Path):
 @pytest.mark.parametrize(("written", "read"), [("popularity", "ease"), ("ease", "popularity")])
 def test_weights_of_another_ranker_are_an_error(tmp_path: Path, written: str, read: str):
     save_ranker(SUMS[written](SCORED, N_ITEMS), tmp_path / "weights")
-    with pytest.raises(StoreError, match=f"doesn't hold a ranker of the kind '{read}'"):
-        load_ranker(read, tmp_path / "weights")
+    with pytest.raises(StoreError, match="doesn't hold the ranker that its settings describe"):
+        load_ranker(SETTINGS[read](), tmp_path / "weights", CPU)
 
 
 @pytest.mark.parametrize("name", ["columns", "row_starts"])
@@ -287,20 +300,20 @@ def test_indices_out_of_bounds_are_an_error(tmp_path: Path, name: str, value: in
     tensors = {key: tensor.clone() for key, tensor in ranker.tensors().items()}
     tensors[name][3] = value
     save_file(tensors, tmp_path / "weights")
-    with pytest.raises(StoreError, match="doesn't hold a ranker"):
-        load_ranker("ease", tmp_path / "weights")
+    with pytest.raises(StoreError, match="doesn't hold the ranker"):
+        load_ranker(SETTINGS["ease"](), tmp_path / "weights", CPU)
 
 
 @pytest.mark.parametrize("shape", [{"n_blocks": 3}, {"n_blocks": 1}, {"max_length": 13}])
 def test_a_transformer_of_another_shape_is_an_error(tmp_path: Path, shape: dict[str, int]):
     save_ranker(transformer(SCORED, N_ITEMS), tmp_path / "weights")
-    with pytest.raises(StoreError, match="doesn't hold the transformer that its settings describe"):
+    with pytest.raises(StoreError, match="doesn't hold the ranker that its settings describe"):
         loaded_transformer(tmp_path / "weights", **shape)
 
 
 def test_counts_are_no_transformer(tmp_path: Path):
     save_ranker(fit_popularity(SCORED, N_ITEMS), tmp_path / "weights")
-    with pytest.raises(StoreError, match="doesn't hold the transformer"):
+    with pytest.raises(StoreError, match="doesn't hold the ranker"):
         loaded_transformer(tmp_path / "weights")
 
 

@@ -20,7 +20,7 @@ from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.checkpoints import save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, rate_at, train
-from recsys_core.trainer.windows import batches, cut_windows, seen_so_far
+from recsys_core.trainer.windows import batches, cut_windows, seen_before
 
 CPU = torch.device("cpu")
 N_ITEMS = 12
@@ -104,8 +104,8 @@ def test_targets_are_the_next_items_and_never_touched_before():
 
 def test_every_window_is_in_one_batch_with_others_of_like_length():
     generator = np.random.default_rng(0)
-    lengths = generator.integers(2, 31, 50)
-    windows = Histories.of([generator.permutation(40)[:length] + 1 for length in lengths])
+    lengths = generator.integers(2, 101, 200)
+    windows = Histories.of([generator.permutation(120)[:length] + 1 for length in lengths])
     found = list(batches(windows, 8, generator))
     rows = [
         [history[0], *targets[targets > 0]]
@@ -128,8 +128,10 @@ def test_batches_come_in_an_order_drawn_by_the_generator():
     assert firsts(1) != firsts(2)
 
 
-def test_seen_so_far_holds_each_place_and_those_before():
-    assert seen_so_far(np.array([[7, 8, 9]])).tolist() == [[[7, 0, 0], [7, 8, 0], [7, 8, 9]]]
+def test_seen_before_holds_the_first_items_of_each_row():
+    history = np.array([[7, 8, 9], [4, 5, 0]])
+    seen = seen_before(history, rows=np.array([0, 0, 1]), lengths=np.array([1, 3, 2]))
+    assert [items.tolist() for items in histories_in(seen)] == [[7], [7, 8, 9], [4, 5]]
 
 
 def test_the_rate_rises_for_a_twentieth_and_falls_to_zero():

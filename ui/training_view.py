@@ -5,7 +5,7 @@ import streamlit as st
 from numpy import nan_to_num
 
 from recsys_core.actions.jobs import job_events, list_jobs, show_job
-from recsys_core.config import TransformerSettings, make_settings
+from recsys_core.config import NeuralSettings, make_settings
 from recsys_core.store.records import JobRecord, ModelRecord
 from ui import cache, state
 from ui.charts import training_curves
@@ -64,7 +64,7 @@ def _draw(job: JobRecord) -> None:
 def _planned_epochs(job: JobRecord) -> int:
     spec = job.spec
     settings = make_settings(spec["ranker"], spec["preset"], spec["changes"])
-    return settings.epochs if isinstance(settings, TransformerSettings) else 1
+    return settings.epochs if isinstance(settings, NeuralSettings) else 1
 
 
 def _curves(epochs: pd.DataFrame, n_planned: int) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from recsys_core.actions.data import LoadedDataset, open_dataset
-from recsys_core.config import Settings, TransformerSettings, make_settings, read_settings
+from recsys_core.config import Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.errors import ConfigError, StoreError
@@ -22,7 +22,7 @@ from recsys_core.ranker.lists import ListRequest, list_requests, recommend, with
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
-from recsys_core.trainer.checkpoints import load_ranker, load_transformer, save_ranker
+from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.loop import Epoch, TrainingLog
 
@@ -103,7 +103,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
     ranks = pd.read_parquet(folder / RANKS_FILE)
     if data is None or data.record.id != record.dataset_id:
         data = open_dataset(workspace, record.dataset_id)
-    ranker = _load_ranker(kept["ranker"], settings, folder / WEIGHTS_FILE)
+    ranker = load_ranker(settings, folder / WEIGHTS_FILE, choose_device())
     return LoadedModel(
         record=record,
         data=data,
@@ -257,19 +257,6 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "log": _LOG.dump_python(trained.log, mode="json"),
             "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
         },
-    )
-
-
-def _load_ranker(name: str, settings: Settings, weights: Path) -> Ranker:
-    if not isinstance(settings, TransformerSettings):
-        return load_ranker(name, weights)
-    return load_transformer(
-        weights,
-        embedding_size=settings.embedding_size,
-        n_blocks=settings.n_blocks,
-        n_heads=settings.n_heads,
-        max_length=settings.max_length,
-        device=choose_device(),
     )
 
 

@@ -15,9 +15,9 @@ from recsys_core.data.dataset import FloatArray, Histories
 from recsys_core.errors import ConfigError
 from recsys_core.explain.scoring import Question, item_scores, removed
 from recsys_core.ranker.neighbours import NeighbourRanker
+from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.ranker.transformer import TransformerRanker
 
 Method = Literal["integrated-gradients", "leave-one-out", "counts"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out", "counts")
@@ -61,7 +61,7 @@ class Attributions:
 
 def default_method(ranker: Ranker) -> Method:
     """The method that fits a ranker: its own terms where it is a sum, integrated gradients else."""
-    return "integrated-gradients" if isinstance(ranker, TransformerRanker) else "counts"
+    return "integrated-gradients" if isinstance(ranker, NeuralRanker) else "counts"
 
 
 def attribute(ranker: Ranker, question: Question, method: Method) -> Attributions:
@@ -76,7 +76,7 @@ def attribute(ranker: Ranker, question: Question, method: Method) -> Attribution
         )
     if method == "leave-one-out":
         return _leave_one_out(ranker, question)
-    if method == "integrated-gradients" and isinstance(ranker, TransformerRanker):
+    if method == "integrated-gradients" and isinstance(ranker, NeuralRanker):
         return _integrated_gradients(ranker, question)
     if method == "counts" and isinstance(ranker, NeighbourRanker | PopularityRanker):
         return _counts(ranker, question)
@@ -103,7 +103,7 @@ def _leave_one_out(ranker: Ranker, question: Question) -> Attributions:
     return Attributions(values, "leave-one-out", "the history without the item", scores[0], np.nan, np.nan, 0)
 
 
-def _integrated_gradients(ranker: TransformerRanker, question: Question) -> Attributions:
+def _integrated_gradients(ranker: NeuralRanker, question: Question) -> Attributions:
     """Captum's layer integrated gradients over the looked-up history vectors.
 
     The baseline is an average item in every place. The path starts with few Gauss–Legendre points and
@@ -121,8 +121,9 @@ def _integrated_gradients(ranker: TransformerRanker, question: Question) -> Attr
     left_out = torch.from_numpy(no_candidates).to(device)
 
     def log_probability(history: Tensor) -> Tensor:
-        hidden = ranker.hidden(history, vectors)[:, -1]  # [steps, d]
-        logits = ranker.logits(hidden, vectors)
+        lengths = torch.full(history.shape[:1], history.shape[1], device=device)
+        states = ranker.last_state(HistoryBatch(history, lengths), vectors)  # [steps, d]
+        logits = ranker.logits(states, vectors, ranker.item_bias)
         return logits.index_fill(1, left_out, -torch.inf).log_softmax(1)[:, question.item_number]
 
     with torch.no_grad():

@@ -7,11 +7,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from recsys_core.config import Settings
 from recsys_core.errors import StoreError
-from recsys_core.ranker.neighbours import load_neighbours
-from recsys_core.ranker.popularity import load_popularity
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.ranker.registry import ranker_of
 
 
 def save_ranker(ranker: Ranker, path: Path) -> None:
@@ -38,40 +37,19 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise StoreError(f"{path.name} holds no usable weights: {error}") from error
 
 
-def load_ranker(name: str, path: Path) -> Ranker:
-    """A counting ranker from its file; the transformer needs its shape too: `load_transformer`.
+def load_ranker(settings: Settings, path: Path, device: torch.device) -> Ranker:
+    """The ranker that a file holds, ready to score.
+
+    Args:
+        settings: those that it was trained with.
+        path: what `save_ranker` wrote.
+        device: where it is to score.
 
     Raises:
         StoreError: the file doesn't hold such a ranker.
     """
     tensors = load_tensors(path)
     try:
-        return load_popularity(tensors) if name == "popularity" else load_neighbours(tensors)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise StoreError(f"{path.name} doesn't hold a ranker of the kind '{name}'") from error
-
-
-def load_transformer(
-    path: Path, *, embedding_size: int, n_blocks: int, n_heads: int, max_length: int, device: torch.device
-) -> TransformerRanker:
-    """A transformer from its file, ready to score.
-
-    Raises:
-        StoreError: the file doesn't hold a transformer of this shape.
-    """
-    tensors = load_tensors(path)
-    try:
-        ranker = TransformerRanker(
-            n_items=len(tensors["item_bias"]) - 1,
-            embedding_size=embedding_size,
-            n_blocks=n_blocks,
-            n_heads=n_heads,
-            max_length=max_length,
-            dropout=0.0,
-            text_vectors=tensors.get("item_vectors.text"),
-            use_id="item_vectors.id.weight" in tensors,
-        )
-        ranker.load_state_dict(tensors)
-    except (KeyError, IndexError, TypeError, RuntimeError) as error:
-        raise StoreError(f"{path.name} doesn't hold the transformer that its settings describe") from error
-    return ranker.to(device).eval()
+        return ranker_of(settings, tensors, device)
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+        raise StoreError(f"{path.name} doesn't hold the ranker that its settings describe") from error

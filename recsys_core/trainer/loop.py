@@ -2,12 +2,18 @@
 
 Windows → batches → loss → step, with a warm-up and a cosine; after every epoch the ranker is measured
 on the validation targets, and the weights of its best epoch are what stays.
+
+On a CPU a batch is cut in two parts, each with a thread of its own from the first layer to its last
+gradient. Threads inside of single operations would have to meet thousands of times a step; these meet
+once. All noise comes from the seed, the step and the part, so the weights don't depend on the cores.
 """
 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +22,13 @@ from torch import Tensor
 
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
-from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
+from recsys_core.ranker.noise import seed_noise
+from recsys_core.trainer.device import Precision, working_precision
 from recsys_core.trainer.losses import softmax_over_candidates
-from recsys_core.trainer.windows import Batch, batches, cut_windows, seen_so_far
+from recsys_core.trainer.windows import Batch, batches, cut_windows, seen_before
 
+CPU_PARTS = 2
 WARM_UP_SHARE = 0.05
 MAX_GRADIENT_NORM = 5.0
 
@@ -63,6 +72,7 @@ class Recipe:
         learning_rate: the peak, reached after 5 % of the steps.
         weight_decay: of matrices, decoupled (AdamW).
         seed: decides the order of batches and the dropout.
+        precision: of matrix products in training; "auto" is bf16 where the device has units for it.
     """
 
     epochs: int
@@ -71,10 +81,11 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     seed: int
+    precision: Precision = "auto"
 
 
 def train(
-    ranker: TransformerRanker,
+    ranker: NeuralRanker,
     histories: Histories,
     validate: Callable[[], float],
     recipe: Recipe,
@@ -99,47 +110,37 @@ def train(
     windows = cut_windows(histories, ranker.max_length)
     if len(windows) == 0:
         raise DataError("nobody in the data has two different items, so there is no next item to learn from")
-    generator = np.random.default_rng(recipe.seed)
-    torch.manual_seed(recipe.seed)
     ranker.to(device)
-    optimizer = _optimizer(ranker, recipe)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, n_steps))
+    generator = np.random.default_rng(recipe.seed)
     start, log, best = time.perf_counter(), list[Epoch](), copy.deepcopy(ranker.state_dict())
-
-    def on_step() -> None:
-        schedule.step()
-        callbacks.step(schedule.last_epoch / n_steps)
-
-    for number in range(1, recipe.epochs + 1):
-        epoch_start = time.perf_counter()
-        try:
-            loss, n_targets = _run_epoch(
-                ranker, batches(windows, recipe.batch_size, generator), optimizer, on_step
-            )
-        except FloatingPointError as error:
-            ranker.load_state_dict(best)
-            raise RecsysError(
-                f"{error} in epoch {number}; the weights of epoch {_best(log)} were kept; "
-                f"lower learning_rate (it is {recipe.learning_rate:g})"
-            ) from error
-        per_s = n_targets / (time.perf_counter() - epoch_start)
-        log.append(Epoch(number, loss, validate(), time.perf_counter() - start, per_s))
-        callbacks.epoch(log[-1])
-        if _best(log) == number:
-            best = copy.deepcopy(ranker.state_dict())
-        elif number - _best(log) >= recipe.patience:
-            break
+    with _stepper(ranker, recipe, n_steps) as stepper:
+        for number in range(1, recipe.epochs + 1):
+            epoch_start = time.perf_counter()
+            try:
+                loss, n_targets = _run_epoch(
+                    ranker, batches(windows, recipe.batch_size, generator), stepper, callbacks
+                )
+            except FloatingPointError as error:
+                ranker.load_state_dict(best)
+                raise RecsysError(
+                    f"{error} in epoch {number}; the weights of epoch {_best(log)} were kept; "
+                    f"lower learning_rate (it is {recipe.learning_rate:g})"
+                ) from error
+            per_s = n_targets / (time.perf_counter() - epoch_start)
+            log.append(Epoch(number, loss, validate(), time.perf_counter() - start, per_s))
+            callbacks.epoch(log[-1])
+            if _best(log) == number:
+                best = copy.deepcopy(ranker.state_dict())
+            elif number - _best(log) >= recipe.patience:
+                break
     ranker.load_state_dict(best)
     ranker.eval()
     return TrainingLog(tuple(log), _best(log), time.perf_counter() - start)
 
 
 def _run_epoch(
-    ranker: TransformerRanker,
-    epoch: Iterator[Batch],
-    optimizer: torch.optim.Optimizer,
-    on_step: Callable[[], None],
+    ranker: NeuralRanker, epoch: Iterator[Batch], stepper: "_Stepper", callbacks: Callbacks
 ) -> tuple[float, int]:
     """One pass; the mean loss of its steps and the number of targets it learned from.
 
@@ -149,19 +150,89 @@ def _run_epoch(
     ranker.train()
     losses, n_targets = list[float](), 0
     for batch in epoch:
-        loss = _loss(ranker, batch)
-        losses.append(float(loss.detach()))
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(f"the loss became {losses[-1]} at step {len(losses)}")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(ranker.parameters(), MAX_GRADIENT_NORM))
-        if not math.isfinite(norm):
-            raise FloatingPointError(f"the gradient became {norm} at step {len(losses)}")
-        optimizer.step()
-        n_targets += int((batch.targets > 0).sum())
-        on_step()
+        losses.append(stepper.step(batch, f"at step {len(losses) + 1}"))
+        n_targets += batch.n_targets
+        callbacks.step(stepper.n_done / stepper.n_steps)
     return float(np.mean(losses)), n_targets
+
+
+class _Stepper:
+    """Takes steps: the gradients of a batch, made in parts, then one move of the weights."""
+
+    def __init__(
+        self, ranker: NeuralRanker, recipe: Recipe, n_steps: int, threads: ThreadPoolExecutor | None
+    ) -> None:
+        self.ranker, self.recipe, self.n_steps, self.threads = ranker, recipe, n_steps, threads
+        self.n_done = 0
+        self.weights = [weight for weight in ranker.parameters() if weight.requires_grad]
+        self.precision = working_precision(recipe.precision, ranker.item_bias.device)
+        self.optimizer = _optimizer(self.weights, recipe)
+
+    def step(self, batch: Batch, place: str) -> float:
+        """The mean loss of the batch before the step.
+
+        Raises:
+            FloatingPointError: as `_run_epoch`.
+        """
+        parts = batch.parts(CPU_PARTS if self.threads else 1)
+        shares = [part.n_targets / batch.n_targets for part in parts]
+        results = (self.threads.map if self.threads else map)(
+            self._gradients, parts, shares, range(len(parts))
+        )
+        losses, gradients = zip(*results, strict=True)
+        loss = float(sum(losses))
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss} {place}")
+        self._move(gradients, place)
+        return loss
+
+    def _gradients(self, part: Batch, share: float, number: int) -> tuple[float, Sequence[Tensor]]:
+        """The part's share in the batch's loss and in its gradients; runs in a thread of the pool."""
+        seed_noise(self.recipe.seed, self.n_done, number)
+        device = self.ranker.item_bias.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            loss = share * training_loss(self.ranker, part)
+        gradients = torch.autograd.grad(loss, self.weights, allow_unused=True, materialize_grads=True)
+        return float(loss.detach()), gradients
+
+    def _move(self, gradients: Sequence[Sequence[Tensor]], place: str) -> None:
+        for weight, *of_parts in zip(self.weights, *gradients, strict=True):
+            weight.grad = sum(of_parts[1:], start=of_parts[0])
+        norm = float(torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM))
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"the gradient became {norm} {place}")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * rate_at(self.n_done, self.n_steps)
+        self.optimizer.step()
+        self.n_done += 1
+
+
+@contextmanager
+def _stepper(ranker: NeuralRanker, recipe: Recipe, n_steps: int) -> Generator[_Stepper]:
+    """A stepper with its threads, none of which uses further threads."""
+    if ranker.item_bias.device.type != "cpu":
+        yield _Stepper(ranker, recipe, n_steps, None)
+        return
+    n_threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(
+            min(CPU_PARTS, n_threads), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            yield _Stepper(ranker, recipe, n_steps, pool)
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
+    """The mean loss of what a batch asks, to be differentiated."""
+    device = ranker.item_bias.device
+    history, lengths, targets = (
+        torch.from_numpy(array).to(device) for array in (batch.history, batch.lengths, batch.targets)
+    )
+    vectors = ranker.item_vectors()
+    asked = ranker.predict(HistoryBatch(history, lengths), targets, vectors)
+    seen = seen_before(batch.history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+    return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
 
 
 def rate_at(step: int, n_steps: int) -> float:
@@ -172,27 +243,12 @@ def rate_at(step: int, n_steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, n_steps - warm_up)))
 
 
-def _loss(ranker: TransformerRanker, batch: Batch) -> Tensor:
-    device = ranker.item_bias.device
-    at = np.nonzero(batch.targets)
-    history, targets, seen = (
-        torch.from_numpy(array).to(device)
-        for array in (batch.history, batch.targets[at], seen_so_far(batch.history)[at])
-    )
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        vectors = ranker.item_vectors()
-        hidden = ranker.hidden(history, vectors)[torch.from_numpy(at[0]), torch.from_numpy(at[1])]  # [n, d]
-    return softmax_over_candidates(hidden.float(), vectors.float(), ranker.item_bias, targets, seen)
-
-
-def _optimizer(ranker: TransformerRanker, recipe: Recipe) -> torch.optim.Optimizer:
-    matrices = [weight for weight in ranker.parameters() if weight.ndim >= 2]
-    others = [weight for weight in ranker.parameters() if weight.ndim < 2]
+def _optimizer(weights: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
 def _best(log: list[Epoch]) -> int:

@@ -1,0 +1,65 @@
+"""Softmax attention with an additive bias that is learned, written for many short sequences on a CPU.
+
+Shapes: B sequences, h heads, L positions, e size of a head.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """[B, h, L, e] the values, mixed by softmax(query · key / √e + bias).
+
+    Args:
+        query: [B, h, L, e].
+        key: [B, h, L, e].
+        value: [B, h, L, e].
+        bias: [h, L, L] or [1, L, L], −∞ where a position may not look; every row must leave one place.
+
+    Returns:
+        What `torch.nn.functional.scaled_dot_product_attention` returns. On the CPU that function leaves
+        its fast path as soon as the bias is to be learned.
+    """
+    if query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, bias)
+    mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
+    return mixed
+
+
+class _BiasedAttention(torch.autograd.Function):
+    """Keeps the attention itself and nothing else of its size for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        shape = query.shape
+        query, key, value = (x.reshape(-1, *shape[2:]) for x in (query, key, value))  # [B·h, L, e]
+        logits = torch.bmm(query, key.transpose(1, 2))
+        logits.view(shape[0], shape[1], *logits.shape[1:]).add_(bias)
+        attention = torch.softmax(logits, -1)
+        mixed = torch.bmm(attention, value)
+        ctx.save_for_backward(query, key, value, attention, mixed)
+        ctx.bias_heads = bias.shape[0]
+        return mixed.view(shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        query, key, value, attention, mixed = ctx.saved_tensors
+        shape = grad_outputs[0].shape
+        grad = grad_outputs[0].reshape(-1, *shape[2:])
+        grad_value = torch.bmm(attention.transpose(1, 2), grad)
+        grad_logits = torch.bmm(grad, value.transpose(1, 2))
+        grad_logits.sub_((grad * mixed).sum(-1, keepdim=True)).mul_(attention)
+        grad_query = torch.bmm(grad_logits, key)
+        grad_key = torch.bmm(grad_logits.transpose(1, 2), query)
+        grad_bias = None
+        if ctx.needs_input_grad[3]:
+            heads = (-1, ctx.bias_heads, *grad_logits.shape[1:])
+            grad_bias = grad_logits.view(heads).sum(0)
+        return grad_query.view(shape), grad_key.view(shape), grad_value.view(shape), grad_bias

@@ -1,0 +1,84 @@
+"""From settings to a ranker: one place that knows every kind."""
+
+import torch
+from torch import Tensor
+
+from recsys_core.config import (
+    EaseSettings,
+    ItemKnnSettings,
+    PopularitySettings,
+    Settings,
+    TransformerSettings,
+    TransitionsSettings,
+)
+from recsys_core.data.dataset import Histories
+from recsys_core.errors import ConfigError
+from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.popularity import fit_popularity, load_popularity
+from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.transformer import TransformerRanker
+
+
+def fit_counting_ranker(settings: Settings, known: Histories, n_items: int) -> Ranker:
+    """A ranker that counts, fitted to histories.
+
+    Raises:
+        ConfigError: these settings aren't those of a counting ranker.
+    """
+    match settings:
+        case PopularitySettings():
+            return fit_popularity(known, n_items)
+        case ItemKnnSettings():
+            return fit_item_knn(known, n_items, settings.n_neighbours, settings.shrinkage)
+        case EaseSettings():
+            return fit_ease(known, n_items, settings.l2)
+        case TransitionsSettings():
+            return fit_transitions(known, n_items, settings.window, settings.decay)
+        case _:
+            raise ConfigError(f"no counting ranker takes {type(settings).__name__}")
+
+
+def new_neural_ranker(settings: Settings, n_items: int, text_vectors: Tensor | None) -> NeuralRanker:
+    """A neural ranker as its training finds it, drawn by torch's generator.
+
+    Args:
+        settings: of the kind of ranker that is wanted.
+        n_items: how many items it ranks.
+        text_vectors: [n_items + 1, t] frozen vectors of the items' texts; None without text.
+
+    Raises:
+        ConfigError: these settings aren't those of a neural ranker, or they contradict each other.
+    """
+    match settings:
+        case TransformerSettings():
+            return TransformerRanker(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                n_blocks=settings.n_blocks,
+                n_heads=settings.n_heads,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
+            )
+        case _:
+            raise ConfigError(f"no neural ranker takes {type(settings).__name__}")
+
+
+def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.device) -> Ranker:
+    """A ranker as it was kept, ready to score.
+
+    Raises:
+        KeyError, ValueError, TypeError, RuntimeError: the tensors aren't those of such a ranker.
+    """
+    match settings:
+        case PopularitySettings():
+            return load_popularity(tensors)
+        case ItemKnnSettings() | EaseSettings() | TransitionsSettings():
+            return load_neighbours(tensors)
+        case _:
+            n_items = len(tensors["item_bias"]) - 1
+            ranker = new_neural_ranker(settings, n_items, tensors.get("item_vectors.text"))
+            ranker.load_state_dict(tensors)
+            return ranker.to(device).eval()
