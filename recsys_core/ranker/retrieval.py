@@ -35,11 +35,11 @@ class TopItems:
 
     Attributes:
         items: [n, k] item numbers, best first, ties by item number; 0 where no candidate is left.
-        scores: [n, k] float32; −∞ where no candidate is left.
+        scores: [n, k]; −∞ where no candidate is left.
     """
 
     items: IntArray
-    scores: ScoreArray
+    scores: ScoreArray | FloatArray
 
 
 class ItemIndex:
