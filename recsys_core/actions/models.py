@@ -18,6 +18,7 @@ from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
 from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, train_model
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.store.records import ModelRecord
@@ -28,6 +29,7 @@ from recsys_core.trainer.loop import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
 MODEL_VERSION = 1
+KEPT_K = 10  # of the lists that the kept figures are about
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         settings=settings,
         seed=int(kept["seed"]),
         ranker=ranker,
-        valid=Evaluation("valid", ranks["valid"].to_numpy(), 10, kept["coverage"]["valid"]),
-        test=Evaluation("test", ranks["test"].to_numpy(), 10, kept["coverage"]["test"]),
+        valid=_evaluation(kept, ranks, "valid"),
+        test=_evaluation(kept, ranks, "test"),
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
         text=_text(kept, ranker),
@@ -123,8 +125,9 @@ def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", 
     """Full-ranking figures at any k; those at 10 were kept from training."""
     if k < 1:
         raise ConfigError(f"k is {k}; a list has at least 1 item")
-    if k == 10:
-        return model.valid if part == "valid" else model.test
+    kept = model.valid if part == "valid" else model.test
+    if k == kept.k and kept.complete:
+        return kept
     return evaluate(model.ranker, model.data.dataset, model.data.split, part, k)
 
 
@@ -239,7 +242,7 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
 
 def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     save_ranker(trained.ranker, folder / WEIGHTS_FILE)
-    ranks = pd.DataFrame({"valid": trained.valid.ranks, "test": trained.test.ranks})
+    ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
     text = trained.text
     write_json(
@@ -251,6 +254,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "settings": trained.settings.model_dump(mode="json"),
             "seed": trained.seed,
             "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
+            "gini": {"valid": trained.valid.lists.gini, "test": trained.test.lists.gini},
             "text": None
             if text is None
             else {"encoder": text.encoder, "unknown_share": text.unknown_share, "warning": text.warning},
@@ -258,6 +262,11 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
         },
     )
+
+
+def _evaluation(kept: dict[str, Any], ranks: pd.DataFrame, part: Literal["valid", "test"]) -> Evaluation:
+    gini = kept.get("gini", {}).get(part, float("nan"))  # not kept by earlier versions
+    return from_columns(ranks, part, KEPT_K, kept["coverage"][part], gini)
 
 
 def _text(kept: dict[str, Any], ranker: Ranker) -> TextVectors | None:

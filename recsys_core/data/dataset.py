@@ -63,6 +63,14 @@ class Histories:
         padded[inside] = self.items[((self.offsets[1:] - lengths)[:, None] + columns)[inside]]
         return padded
 
+    def without_repeats(self) -> "Histories":
+        """Each sequence's different items, by number: what was touched, whenever and however often."""
+        size = int(self.items.max(initial=0)) + 1
+        pairs = np.sort(self.rows * size + self.items)  # np.unique hashes, which takes many times as long
+        pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+        lengths = np.bincount(pairs // size, minlength=len(self))
+        return Histories(pairs % size, np.concatenate([[0], np.cumsum(lengths)]))
+
     @staticmethod
     def of(sequences: list[IntArray] | list[list[int]]) -> "Histories":
         """Histories from one array a sequence."""
