@@ -7,11 +7,13 @@ import argparse
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.children import print_figures
-from benchmarks.ml_1m import read_sequences, without_last
+from benchmarks.ml1m import read_in_order
 from recsys_core.data.dataset import Histories
+from recsys_core.data.split import histories, leave_one_out
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import Callbacks, Recipe, TrainingLog, train
@@ -40,9 +42,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sequences = read_sequences(options.sequences, options.people)
-    known = without_last(sequences, 2)
-    log = run(known, int(sequences.items.max()), options.max_length, options.batch_size, options.seed)
+    dataset = read_in_order(options.sequences)
+    people = np.arange(min(options.people or dataset.n_users, dataset.n_users))
+    known = histories(dataset, leave_one_out(dataset), "valid").take(people)
+    log = run(known, dataset.n_items, options.max_length, options.batch_size, options.seed)
     print_figures(targets_per_s=log.epochs[1].targets_per_s, seconds=log.seconds)
 
 
