@@ -119,6 +119,17 @@ def test_one_item_is_nothing_to_rank(tmp_path: Path):
         trained(dataset_of({"u": "a", "v": "aa"}), "popularity", tmp_path)
 
 
+def test_one_person_is_nobody_to_learn_from(tmp_path: Path):
+    with pytest.raises(DataError, match="has 1 person, so there is nobody to learn from for anybody else"):
+        trained(dataset_of({"u": "abcd"}), "transitions", tmp_path)
+
+
+@pytest.mark.parametrize("ranker", ["transformer", "ease", "item-knn", "transitions"])
+def test_people_with_one_item_each_are_an_error(ranker: str, tmp_path: Path):
+    with pytest.raises(DataError, match=r"nobody in the data set has touched 3 different items.*add people"):
+        trained(dataset_of({"u": "a", "v": "b", "w": "c"}), ranker, tmp_path)
+
+
 def test_nobody_with_three_different_items_is_an_error(tmp_path: Path):
     with pytest.raises(DataError, match="nobody in the data set has touched 3 different items"):
         trained(dataset_of({"u": "ab", "v": "ba"}), "popularity", tmp_path)

@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a ranker, evaluate it, and test whether its explanations are true."""
     from recsys_core.actions import models
-    from recsys_core.actions.searches import changes_in
+    from recsys_core.actions.settings_files import changes_in
 
     reply = answer(workspace, json)
     changes = [*(changes_in(settings, ranker) if settings else []), *(set or [])]
