@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import NeuralSettings, Settings
+from recsys_core.config import NeuralSettings, ProfileSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.encoder.text import NGRAMS
@@ -42,8 +43,9 @@ from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
+from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
+from recsys_core.ranker.registry import event_kinds, fit_counting_ranker, new_neural_ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
 
@@ -192,7 +194,8 @@ def recommend_for_wish(
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
-    return pd.DataFrame(columns | {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]})
+    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]}
+    return pd.DataFrame(columns | ranked)
 
 
 def explain(
@@ -214,7 +217,7 @@ def explain(
         raise DataError(
             f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
         )
-    question = Question(request.history, item_number, request.seen)
+    question = Question(request.history, item_number, request.seen, request.context, request.askers)
     chosen = method or default_method(ranker)
     attributions = attribute(ranker, question, chosen)
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
@@ -244,7 +247,12 @@ def verify_method(
     drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
     batch = known.take(drawn)
     first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
-    questions = [Question(batch[row], int(item), batch[row]) for row, item in enumerate(first) if item > 0]
+    people = [batch.take(np.array([row])) for row in range(len(batch))]
+    questions = [
+        Question(own.items, int(item), own.items, own.context, own.askers)
+        for own, item in zip(people, first, strict=True)
+        if item > 0
+    ]
     return (
         verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
     )
@@ -272,7 +280,8 @@ def _train_neural(
     known = histories(dataset, split, "valid")
     torch.manual_seed(seed)
     vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
     ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     recipe = Recipe(
         epochs=settings.epochs,
@@ -290,6 +299,14 @@ def _train_neural(
 
     log = train(ranker, known, validate, recipe, device, callbacks)
     return ranker, log
+
+
+def _profile(dataset: Dataset, known: Histories, settings: NeuralSettings) -> ProfileColumns | None:
+    """The columns of people's profiles, for rankers that read any."""
+    if not isinstance(settings, ProfileSettings):
+        return None
+    traits = item_traits(dataset, known)
+    return ProfileColumns.of(profile_layout(dataset, traits, settings.allowed_attributes), traits)
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.events import Askers, EventContext
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
 from recsys_core.ranker.protocol import Ranker
@@ -23,11 +24,20 @@ class ListRequest:
         history: what is known, oldest first.
         seen: what stays off the list.
         user_id: whose it is; "" for a history that was typed in.
+        context: what is known of each event of the history beside its item; None = nothing.
+        askers: the one who asks; None = nobody in particular.
     """
 
     history: IntArray
     seen: IntArray
     user_id: str = ""
+    context: EventContext | None = None
+    askers: Askers | None = None
+
+    @property
+    def known(self) -> Histories:
+        """The history with all that is known of it, as a sequence of its own."""
+        return Histories(self.history, np.array([0, len(self.history)]), self.context, self.askers)
 
 
 def list_requests(
@@ -37,16 +47,19 @@ def list_requests(
     known = histories(dataset, split, as_of).take(users)
     nothing = np.zeros(0, dtype=np.int64)
     ids = dataset.users["user_id"].to_numpy()[users]
+    people = [known.take(np.array([row])) for row in range(len(users))]
     return [
-        ListRequest(known[row], nothing if keep_repeats else known[row], str(user_id))
-        for row, user_id in enumerate(ids)
+        ListRequest(own.items, nothing if keep_repeats else own.items, str(user_id), own.context, own.askers)
+        for own, user_id in zip(people, ids, strict=True)
     ]
 
 
 def without(request: ListRequest, items: Sequence[int]) -> ListRequest:
     """The same person as if some items had never happened; they stay off the list."""
-    kept = request.history[~np.isin(request.history, items)]
-    return ListRequest(kept, np.union1d(request.seen, np.asarray(items, dtype=np.int64)), request.user_id)
+    kept = ~np.isin(request.history, items)
+    seen = np.union1d(request.seen, np.asarray(items, dtype=np.int64))
+    context = None if request.context is None else request.context.at(kept)
+    return ListRequest(request.history[kept], seen, request.user_id, context, request.askers)
 
 
 def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
@@ -58,7 +71,7 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
     parts = [pd.DataFrame({"user_id": [], "item_number": [], "rank": [], "score": []})]
     for start in range(0, len(requests), BATCH_USERS):
         batch = requests[start : start + BATCH_USERS]
-        scores = ranker.score(Histories.of([request.history for request in batch]))
+        scores = ranker.score(Histories.joined([request.known for request in batch]))
         seen = Histories.of([request.seen for request in batch])
         items = top_k(mask_seen(scores, seen), k)  # [batch, k]
         shown = np.take_along_axis(candidate_scores(scores, seen, ranker.score_kind), items, axis=1)
@@ -81,5 +94,5 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
 
 def rank_of(ranker: Ranker, request: ListRequest, item_number: int) -> int:
     """The rank of an item on the full list made from a request, from 1."""
-    scores = ranker.score(Histories.of([request.history]))
+    scores = ranker.score(request.known)
     return int(target_ranks(scores, np.array([item_number]), request.seen[None])[0])
