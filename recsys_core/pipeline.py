@@ -38,6 +38,7 @@ from recsys_core.explain.faithfulness import (
 )
 from recsys_core.explain.history import Attributions, Method, attribute, default_method
 from recsys_core.explain.scoring import Question
+from recsys_core.ranker.cold import know_untouched_by_text
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.neighbours import interaction_matrix
@@ -194,7 +195,7 @@ def recommend_for_wish(
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
-    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]}
+    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items], "source": "wish"}
     return pd.DataFrame(columns | ranked)
 
 
@@ -298,6 +299,7 @@ def _train_neural(
         return evaluate(ranker, dataset, split, "valid").mean("ndcg@10")
 
     log = train(ranker, known, validate, recipe, device, callbacks)
+    know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 
 

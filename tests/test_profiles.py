@@ -17,7 +17,7 @@ from recsys_core.explain.history import MAX_RELATIVE_DELTA, attribute
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.fusion import FusionRanker
 from recsys_core.ranker.hybrid import HybridRanker
-from recsys_core.ranker.lists import list_requests
+from recsys_core.ranker.lists import list_requests, recommend, source_of
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker, Prediction
 from recsys_core.ranker.profile import ProfileColumns, ProfileRanker, RecencyPools, profiles
 from recsys_core.ranker.registry import new_neural_ranker
@@ -191,6 +191,27 @@ def test_profile_rankers_are_explained(
         assert np.abs(attribute(ranker, question, "leave-one-out").values).max() > 1e-4
     else:
         assert attribute(ranker, question, "integrated-gradients").relative_delta <= MAX_RELATIVE_DELTA
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_someone_without_a_history_is_served_by_the_allowed_attributes(
+    kind: type[FusionRanker] | type[HybridRanker],
+):
+    made = tables(
+        [(user, item) for user in ("ann", "bob") for item in "abcd"], times=range(8), users=("eve",)
+    )
+    users = made.users.assign(region=["East", "East", "West"])  # eve has touched nothing
+    dataset = build_dataset(type(made)(made.interactions, made.items, users))
+    requests = list_requests(dataset, leave_one_out(dataset), np.arange(3), "valid")
+    asks = [request for request in requests if len(request.history) == 0]
+    assert len(asks) == 1
+    served, blind = ranker_of(kind, dataset, ["region"]), ranker_of(kind, dataset)
+    by_profile, by_bias = (recommend(ranker, dataset, asks, 4) for ranker in (served, blind))
+    assert set(by_profile["source"]) == {"profile"}
+    assert set(by_bias["source"]) == {"popularity"}
+    np.testing.assert_array_equal(blind.score(asks[0].known)[0], blind.item_bias.detach().numpy())
+    assert np.abs(served.score(asks[0].known)[0] - served.item_bias.detach().numpy()).max() > 1e-3
+    assert source_of(served, requests[1]) == "history"
 
 
 def test_hybrid_scores_by_its_definition(long_shop: Dataset):

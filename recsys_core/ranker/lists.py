@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
 from recsys_core.data.events import Askers, EventContext
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
+from recsys_core.ranker.popularity import PopularityRanker
+from recsys_core.ranker.profile import ProfileRanker
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 
 BATCH_USERS = 512
+
+Source = Literal["history", "profile", "wish", "popularity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,44 @@ def without(request: ListRequest, items: Sequence[int]) -> ListRequest:
     return ListRequest(request.history[kept], seen, request.user_id, context, request.askers)
 
 
-def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
-    """The lists: user_id, item_id, title, rank (from 1), score; a list is shorter where candidates run out.
+def source_of(ranker: Ranker, request: ListRequest) -> Source:
+    """What a list is made from: the history, else the allowed attributes of the person, else popularity."""
+    if isinstance(ranker, PopularityRanker):
+        return "popularity"
+    if len(request.history):
+        return "history"
+    known = isinstance(ranker, ProfileRanker) and ranker.knows(request.askers).any()
+    return "profile" if known else "popularity"
+
+
+def recommend(
+    ranker: Ranker,
+    dataset: Dataset,
+    requests: Sequence[ListRequest],
+    k: int,
+    popularity: FloatArray | None = None,
+) -> pd.DataFrame:
+    """The lists: user_id, item_id, title, rank (from 1), score, source; shorter where candidates run out.
+
+    Args:
+        ranker: what ranks.
+        dataset: whose items.
+        requests: one a list.
+        k: length of the lists.
+        popularity: [n_items + 1] training interactions, which rank where the ranker has learned nothing
+            that could: sums over an empty history are the same for all items.
 
     Raises:
         ConfigError: k is under 1.
     """
-    parts = [pd.DataFrame({"user_id": [], "item_number": [], "rank": [], "score": []})]
+    parts = [pd.DataFrame({"user_id": [], "item_number": [], "rank": [], "score": [], "source": []})]
     for start in range(0, len(requests), BATCH_USERS):
         batch = requests[start : start + BATCH_USERS]
         scores = ranker.score(Histories.joined([request.known for request in batch]))
+        sources = [source_of(ranker, request) for request in batch]
+        if popularity is not None:
+            same = np.ptp(scores[:, 1:], axis=1) == 0
+            scores[same & (np.array(sources) == "popularity")] = popularity
         seen = Histories.of([request.seen for request in batch])
         items = top_k(mask_seen(scores, seen), k)  # [batch, k]
         shown = np.take_along_axis(candidate_scores(scores, seen, ranker.score_kind), items, axis=1)
@@ -82,6 +115,7 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
                     "item_number": items.ravel(),
                     "rank": np.tile(np.arange(1, items.shape[1] + 1), len(batch)),
                     "score": shown.ravel(),
+                    "source": np.repeat(sources, items.shape[1]),
                 }
             ).query("item_number > 0")
         )
