@@ -31,6 +31,11 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("transitions", "decay"): (["0.001", "1"], ["0", "1.001"]),
     ("transformer", "n_blocks"): (["1", "24"], ["0", "25"]),
     ("transformer", "n_heads"): (["1", "16"], ["0", "17"]),
+    **{
+        ("transformer", key): (["true", "false"], ["maybe", ""])
+        for key in ("event_type", "strength", "time", "request_time")
+    },
+    **{(ranker, "attributes"): (["", "x" * 400], ["x" * 401]) for ranker in ("fusion", "hybrid")},
 }
 OF_EVERY_NEURAL_RANKER = {
     "epochs": (["1", "1000"], ["0", "1001"]),

@@ -3,6 +3,7 @@
 It follows SASRec (Kang & McAuley, ICDM 2018), with three differences that were worth more than any
 width or depth on MovieLens-1M: a learned bias by relative position instead of absolute positions, a
 causal convolution of three items before attention, and an output bias that starts at log popularity.
+An event's type, strength and time join its item's vector where the data know them and settings ask.
 
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.attention import attend
+from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
 
@@ -105,6 +107,7 @@ class TransformerRanker(NeuralRanker):
         dropout: float,
         text_vectors: Tensor | None = None,
         use_id: bool = True,
+        events: EventKinds = ITEMS_ALONE,
     ) -> None:
         if embedding_size % n_heads:
             raise ConfigError(f"embedding_size ({embedding_size}) must be divisible by n_heads ({n_heads})")
@@ -114,6 +117,8 @@ class TransformerRanker(NeuralRanker):
             Block(embedding_size, n_heads, max_length, dropout) for _ in range(n_blocks)
         )
         self.norm = nn.LayerNorm(embedding_size)
+        self.event_vectors = EventVectors(embedding_size, events) if events.any else None
+        self.reads_events = events.any
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self._embedded(batch, vectors)
@@ -129,4 +134,6 @@ class TransformerRanker(NeuralRanker):
         return self.norm(last) * (batch.lengths > 0)[:, None]
 
     def _embedded(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
-        return self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))
+        x = self.history_embedding(batch.items, vectors)
+        of_events = None if self.event_vectors is None else self.event_vectors(batch)
+        return self.dropout(in_working_precision(x if of_events is None else x + of_events))
