@@ -41,8 +41,14 @@ OF_EVERY_NEURAL_RANKER = {
     "learning_rate": (["1e-9", "1"], ["0", "1.1"]),
     "weight_decay": (["0", "1"], ["-0.1", "1.1"]),
     "batch_size": (["1", "8192"], ["0", "8193"]),
+    "accumulation": (["1", "1024"], ["0", "1025"]),
+    "schedule": (["cosine", "constant", "linear"], ["step", ""]),
+    "warm_up_share": (["0", "0.999"], ["-0.1", "1"]),
+    "max_gradient_norm": (["0.001", "1000"], ["0", "1001"]),
     "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
     "encoder": (["x", "x" * 400], ["", "x" * 401]),
+    "encoder_pooling": (["auto", "mean", "cls", "last"], ["max", ""]),
+    "encoder_precision": (["auto", "fp32", "bf16", "int8"], ["fp64", ""]),
     "item_id": (["true", "false"], ["maybe", ""]),
 }
 BOUNDS |= {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +14,12 @@ from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.config import Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.encoder.ngrams import load_ngrams
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
-from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, train_model
+from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
@@ -25,9 +28,11 @@ from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
-from recsys_core.trainer.loop import Epoch, TrainingLog
+from recsys_core.trainer.processes import joined_processes
+from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
+NGRAMS_FILE = "ngrams.safetensors"
 MODEL_VERSION = 1
 KEPT_K = 10  # of the lists that the kept figures are about
 
@@ -60,30 +65,58 @@ def train(
     device: str = "auto",
     progress: Progress = lambda share, message: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoint: Path | None = None,
 ) -> ModelRecord:
     """Trains a ranker on a data set, evaluates it, tests its explanations, and keeps it under a name.
 
+    Under `torchrun` each process makes this call; they train together, and the first one keeps the model.
+
+    Args:
+        workspace: where the data set is and the model goes.
+        dataset: by id or name.
+        ranker: by name.
+        name: of the model.
+        preset: quick, balanced or best.
+        seed: decides everything that is drawn.
+        changes: `key=value` on top of the preset.
+        device: auto, cpu or cuda.
+        progress: told the share that is done, and with what it is busy.
+        on_epoch: told about each epoch.
+        checkpoint: file that is kept while training lasts; if it is there, training goes on from it.
+
     Raises:
-        ConfigError: ranker, preset or settings that don't exist or are out of bounds.
+        ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
+            or the checkpoint of another run.
         DataError: the name is taken, or the data are too small.
     """
     settings = make_settings(ranker, preset, changes)
     workspace.check_free("model", name)
     loaded = open_dataset(workspace, dataset)
-    trained = train_model(
-        loaded.dataset,
-        loaded.split,
-        ranker,
-        settings,
-        seed=seed,
-        device=choose_device(device),
-        cache=workspace.cache,
-        progress=progress,
-        on_epoch=on_epoch,
-    )
-    return workspace.add_model(
-        name, loaded.record.id, _summary(trained, preset), lambda folder: _write(trained, preset, folder)
-    )
+    with joined_processes() as processes:
+        train_here = partial(train_model, ranker_name=ranker) if processes.is_first else learn
+        trained = train_here(
+            loaded.dataset,
+            loaded.split,
+            settings=settings,
+            seed=seed,
+            device=choose_device(device),
+            cache=workspace.cache,
+            progress=progress,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            processes=processes,
+        )
+        if isinstance(trained, TrainedModel):
+            workspace.add_model(
+                name,
+                loaded.record.id,
+                _summary(trained, preset),
+                lambda folder: _write(trained, preset, folder),
+            )
+            if checkpoint is not None:
+                checkpoint.unlink(missing_ok=True)
+        processes.wait_for_all()
+    return workspace.resolve("model", name)
 
 
 def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
@@ -117,7 +150,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         test=_evaluation(kept, ranks, "test"),
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
-        text=_text(kept, ranker),
+        text=_text(kept, ranker, folder),
     )
 
 
@@ -245,6 +278,8 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
     text = trained.text
+    if text is not None and text.ngrams is not None:
+        text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,
         {
@@ -255,9 +290,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "seed": trained.seed,
             "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
             "gini": {"valid": trained.valid.lists.gini, "test": trained.test.lists.gini},
-            "text": None
-            if text is None
-            else {"encoder": text.encoder, "unknown_share": text.unknown_share, "warning": text.warning},
+            "text": None if text is None else _text_facts(text),
             "log": _LOG.dump_python(trained.log, mode="json"),
             "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
         },
@@ -269,8 +302,28 @@ def _evaluation(kept: dict[str, Any], ranks: pd.DataFrame, part: Literal["valid"
     return from_columns(ranks, part, KEPT_K, kept["coverage"][part], gini)
 
 
-def _text(kept: dict[str, Any], ranker: Ranker) -> TextVectors | None:
-    if kept["text"] is None:
+def _text_facts(text: TextVectors) -> dict[str, Any]:
+    return {
+        "encoder": text.encoder,
+        "unknown_share": text.unknown_share,
+        "warning": text.warning,
+        "cosine_to_fp32": text.cosine_to_fp32,
+        "pooling": text.options.pooling,
+        "precision": text.options.precision,
+    }
+
+
+def _text(kept: dict[str, Any], ranker: Ranker, folder: Path) -> TextVectors | None:
+    facts: dict[str, Any] | None = kept["text"]
+    if facts is None:
         return None
-    vectors = ranker.tensors()["item_vectors.text"][1:].numpy()
-    return TextVectors(vectors, **kept["text"])
+    ngrams = folder / NGRAMS_FILE
+    return TextVectors(
+        vectors=ranker.tensors()["item_vectors.text"][1:].numpy(),
+        encoder=facts["encoder"],
+        unknown_share=facts["unknown_share"],
+        warning=facts["warning"],
+        options=EncoderOptions(facts.get("pooling", "auto"), facts.get("precision", "auto")),
+        cosine_to_fp32=facts.get("cosine_to_fp32"),
+        ngrams=load_ngrams(ngrams) if ngrams.is_file() else None,
+    )

@@ -21,16 +21,31 @@ def train(
     preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     set: Annotated[list[str] | None, typer.Option(help="key=value, repeated.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="A file that `reclens search` wrote.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="File kept after every epoch; if it is there, training goes on.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a ranker, evaluate it, and test whether its explanations are true."""
     from recsys_core.actions import models
+    from recsys_core.actions.settings_files import changes_in
 
     reply = answer(workspace, json)
+    changes = [*(changes_in(settings, ranker) if settings else []), *(set or [])]
     record = models.train(
-        reply.workspace, dataset, ranker, name, preset, seed, set or [], device, progress=reply.progress
+        reply.workspace,
+        dataset,
+        ranker,
+        name,
+        preset,
+        seed,
+        changes,
+        device,
+        progress=reply.progress,
+        checkpoint=checkpoint,
     )
     found = models.training_json(record)
     text = f"{record.name} ({record.id}): trained in {found['seconds']:.1f} s\n" + _figures(found["test"])

@@ -155,8 +155,9 @@ class ItemIndex:
         """[B] the last score of each list, once the best of the candidates [B, w] are in `found`."""
         items, scores = _in_order(items, scores)
         k = found.items.shape[1]
-        found.items[rows], found.scores[rows] = items[:, :k].cpu().numpy(), scores[:, :k].cpu().numpy()
-        return found.scores[rows, -1]
+        best: ScoreArray = scores[:, :k].cpu().numpy()
+        found.items[rows], found.scores[rows] = items[:, :k].cpu().numpy(), best
+        return best[:, -1]
 
     def _exact_scores(self, states: Tensor, items: Tensor) -> Tensor:
         """[B, w] scores of items [B, w], each summed in the same order wherever it stands; −∞ of item 0."""
