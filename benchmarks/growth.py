@@ -25,7 +25,8 @@ from recsys_core.ranker.evaluation import evaluate
 from recsys_core.ranker.neighbours import fit_item_knn, fit_transitions
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.transformer import TransformerRanker
-from recsys_core.trainer.loop import Callbacks, Recipe, train
+from recsys_core.trainer.loop import train
+from recsys_core.trainer.recipe import Callbacks, Recipe
 
 USERS, ITEMS, EVENTS = 1_500, 1_000, 100_000  # at scale 1
 MAX_LENGTH = 50
