@@ -25,6 +25,7 @@ from recsys_core.ranker.threads import map_in_threads
 
 SCORING_BATCH = 512  # people whose scores are worked out together
 ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
+LENGTH_STEP = 8  # of encoded batches: oneDNN makes a kernel for each shape of a bfloat16 product
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,16 @@ class HistoryBatch:
     attributes: Tensor | None = None
 
     @staticmethod
-    def of(histories: Histories, max_length: int, device: torch.device) -> "HistoryBatch":
-        """The last `max_length` items of each history; one place of padding where all are empty."""
+    def of(histories: Histories, max_length: int, device: torch.device, multiple: int = 1) -> "HistoryBatch":
+        """The last `max_length` items of each history; L is at least 1.
+
+        It is a multiple of `multiple` as well, where no more than items is known and `max_length` allows it.
+        """
         padded, context = histories.padded(max_length), histories.padded_context(max_length)
         lengths, request_s = np.minimum(histories.lengths, max_length), None
-        if padded.shape[1] == 0:
-            padded, context = np.zeros((len(histories), 1), dtype=np.int64), None
+        if context is None or padded.shape[1] == 0:
+            width = min(max_length, -(-max(1, padded.shape[1]) // multiple) * multiple)
+            padded, context = np.pad(padded, ((0, 0), (0, width - padded.shape[1]))), None
         if context is not None and histories.askers is not None:
             after = context.timestamps_s[:, 1:]  # the next event is what was asked for
             request_s = np.pad(after, ((0, 0), (0, 1)), constant_values=np.nan)
@@ -231,12 +236,13 @@ class NeuralRanker(nn.Module):
         order = np.argsort(-histories.lengths, kind="stable")
 
         def encode(rows: IntArray) -> Tensor:
-            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
+            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device, LENGTH_STEP)
             half = torch.autocast(vectors.device.type, precision, enabled=precision != torch.float32)
             with torch.inference_mode(), half:
                 return self.last_state(batch, vectors).float()
 
-        groups = _groups(order, np.minimum(histories.lengths, self.max_length))
+        lengths = np.minimum(-(-histories.lengths // LENGTH_STEP) * LENGTH_STEP, self.max_length)
+        groups = _groups(order, lengths)
         parts = map_in_threads(encode, groups) if vectors.device.type == "cpu" else list(map(encode, groups))
         return torch.cat(parts)[torch.from_numpy(np.argsort(order))] if parts else vectors[:0]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
-from recsys_core.ranker.attention import attend
+from recsys_core.ranker.attention import attend_to_past
 from recsys_core.ranker.convolution import Convolution
 from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
@@ -46,7 +46,7 @@ class Block(nn.Module):
         normed = self.attention_norm(x)
         heads = self.query_key_value(normed).view(n, length, 3, self.n_heads, size // self.n_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, h, L, d/h]
-        mixed = attend(query, key, value, self._bias(length, query.dtype))
+        mixed = attend_to_past(query, key, value, self._bias(length, query.dtype))
         x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(n, length, size)))
         return x + self.feed_forward(x)
 
