@@ -15,6 +15,8 @@ from recsys_core.errors import ConfigError
 Preset = Literal["quick", "balanced", "best"]
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
 
+_NUMBERS = r"^( *\d*\.?\d+ *(, *\d*\.?\d+ *)*)?$"
+
 
 class Settings(BaseModel):
     """Settings of a ranker: frozen, bounded, nothing unknown."""
@@ -44,6 +46,15 @@ class TransitionsSettings(Settings):
 
     window: Annotated[int, Field(ge=1, le=200)] = 20
     decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+
+class AlsSettings(Settings):
+    """ALS: the size of the vectors, the pull towards zero, and how much a touch is trusted."""
+
+    factors: Annotated[int, Field(ge=1, le=1_024)] = 64
+    regularization: Annotated[float, Field(gt=0, le=1e6)] = 10.0
+    alpha: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    iterations: Annotated[int, Field(ge=1, le=1_000)] = 15
 
 
 class NeuralSettings(Settings):
@@ -87,15 +98,37 @@ class TransformerSettings(NeuralSettings):
         return [uneven, *super().problems()]
 
 
+class EnsembleSettings(Settings):
+    """Ensemble: which trained models of the data set, and how their scores are added up."""
+
+    members: Annotated[str, Field(max_length=2_000)] = ""  # names or ids, separated by commas
+    weights: Annotated[str, Field(max_length=400, pattern=_NUMBERS)] = ""  # "": chosen on validation
+    fusion: Literal["log-probability", "standardised", "reciprocal-rank"] = "log-probability"
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The names or ids of the members."""
+        return tuple(name.strip() for name in self.members.split(",") if name.strip())
+
+    @property
+    def weight_values(self) -> tuple[float, ...]:
+        """The weights that were given; none where they are to be chosen."""
+        return tuple(float(weight) for weight in self.weights.split(",") if weight.strip())
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
     "popularity": PopularitySettings,
     "item-knn": ItemKnnSettings,
     "ease": EaseSettings,
     "transitions": TransitionsSettings,
+    "als": AlsSettings,
+    "ensemble": EnsembleSettings,
 }
 
 _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
+    ("als", "quick"): {"factors": 32, "iterations": 10},
+    ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
     ("transformer", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
 }

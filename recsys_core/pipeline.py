@@ -10,7 +10,7 @@ The stages before training live where they are simple enough to be called as the
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import NeuralSettings, Settings
+from recsys_core.config import EnsembleSettings, NeuralSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
-from recsys_core.data.split import Split, histories
+from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.encoder.text import NGRAMS
 from recsys_core.errors import ConfigError, DataError
@@ -37,7 +37,10 @@ from recsys_core.explain.faithfulness import (
 )
 from recsys_core.explain.history import Attributions, Method, attribute, default_method
 from recsys_core.explain.scoring import Question
+from recsys_core.ranker.ensemble import EnsembleRanker, new_ensemble
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.fusion import fit_weights
+from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
@@ -134,8 +137,11 @@ def train_model(
     cache: Path,
     progress: Progress,
     on_epoch: Callable[[Epoch], None],
+    members: Sequence[Inner] = (),
 ) -> TrainedModel:
     """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
+
+    `members` are the trained models that an ensemble is made of; other rankers have none.
 
     Raises:
         DataError: the data are too small for this.
@@ -151,9 +157,12 @@ def train_model(
         ranker, log = _train_neural(
             dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
         )
+    elif isinstance(settings, EnsembleSettings):
+        progress(0.1, "Weighing")
+        ranker = fit_ensemble(dataset, split, settings, members)
     else:
         progress(0.1, "Counting")
-        ranker = fit_counting_ranker(settings, known, dataset.n_items)
+        ranker = fit_counting_ranker(settings, known, dataset.n_items, seed)
     progress(0.8, "Evaluating")
     valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
     progress(0.85, "Testing its explanations")
@@ -290,6 +299,24 @@ def _train_neural(
 
     log = train(ranker, known, validate, recipe, device, callbacks)
     return ranker, log
+
+
+def fit_ensemble(
+    dataset: Dataset, split: Split, settings: EnsembleSettings, members: Sequence[Inner]
+) -> EnsembleRanker:
+    """The ensemble of trained models; weights that weren't given are chosen on the validation part alone.
+
+    Raises:
+        ConfigError: too few members, or members and weights that don't fit together.
+    """
+    equal = new_ensemble(members, [1] * len(members), settings.fusion)
+    weights = settings.weight_values or fit_weights(
+        [member.ranker for member in equal.members],
+        histories(dataset, split, "valid"),
+        targets(dataset, split, "valid"),
+        settings.fusion,
+    )
+    return new_ensemble(members, list(weights), settings.fusion)
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

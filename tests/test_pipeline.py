@@ -24,8 +24,10 @@ from recsys_core.pipeline import (
     train_model,
     verify_method,
 )
+from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.lists import list_requests, recommend
 from recsys_core.ranker.popularity import fit_popularity
+from recsys_core.ranker.registry import fit_counting_ranker
 
 CPU = torch.device("cpu")
 LETTERS = "abcdefghijklmnopqrst"
@@ -61,7 +63,18 @@ def trained(dataset: Dataset, ranker: str, folder: Path, changes: list[str] | No
         cache=folder,
         progress=lambda share, message: None,
         on_epoch=lambda epoch: None,
+        members=members_of(dataset) if ranker == "ensemble" else (),
     )
+
+
+def members_of(dataset: Dataset) -> list[Inner]:
+    """Two models that an ensemble can be made of."""
+    known = histories(dataset, leave_one_out(dataset), "valid")
+    names = ("transitions", "popularity")
+    return [
+        Inner(name, name, SETTINGS[name](), fit_counting_ranker(SETTINGS[name](), known, dataset.n_items))
+        for name in names
+    ]
 
 
 @pytest.mark.parametrize("ranker", SETTINGS)
