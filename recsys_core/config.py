@@ -98,6 +98,21 @@ class TransformerSettings(NeuralSettings):
         return [uneven, *super().problems()]
 
 
+class CrossEncoderSettings(Settings):
+    """Cross-encoder: what is read, how it learns, and how much of the first ranker's list it re-ranks."""
+
+    first_stage: Literal["transitions", "item-knn", "ease", "als"] = "transitions"
+    depth: Annotated[int, Field(ge=2, le=1_000)] = 50
+    max_length: Annotated[int, Field(ge=1, le=50)] = 8
+    item_tokens: Annotated[int, Field(ge=4, le=128)] = 16
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 400
+    batch_size: Annotated[int, Field(ge=1, le=1_024)] = 16
+    negatives: Annotated[int, Field(ge=1, le=100)] = 7
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"
+
+
 class EnsembleSettings(Settings):
     """Ensemble: which trained models of the data set, and how their scores are added up."""
 
@@ -123,10 +138,13 @@ SETTINGS: dict[str, type[Settings]] = {
     "ease": EaseSettings,
     "transitions": TransitionsSettings,
     "als": AlsSettings,
+    "cross-encoder": CrossEncoderSettings,
     "ensemble": EnsembleSettings,
 }
 
 _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
+    ("cross-encoder", "quick"): {"steps": 120, "depth": 20, "max_length": 5},
+    ("cross-encoder", "best"): {"steps": 2_000, "depth": 100, "max_length": 12},
     ("als", "quick"): {"factors": 32, "iterations": 10},
     ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},

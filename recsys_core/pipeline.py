@@ -18,11 +18,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import EnsembleSettings, NeuralSettings, Settings
+from recsys_core.config import (
+    CrossEncoderSettings,
+    EnsembleSettings,
+    NeuralSettings,
+    Settings,
+    make_settings,
+)
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import NGRAMS
+from recsys_core.encoder.text import NGRAMS, load_encoder
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,
@@ -37,6 +43,7 @@ from recsys_core.explain.faithfulness import (
 )
 from recsys_core.explain.history import Attributions, Method, attribute, default_method
 from recsys_core.explain.scoring import Question
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.ensemble import EnsembleRanker, new_ensemble
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.fusion import fit_weights
@@ -44,10 +51,12 @@ from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
-from recsys_core.ranker.popularity import item_counts
+from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
+from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
+from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
 
 NO_ENCODER = "none"
@@ -157,6 +166,11 @@ def train_model(
         ranker, log = _train_neural(
             dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
         )
+    elif isinstance(settings, CrossEncoderSettings):
+        text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+        ranker = _train_cross_encoder(
+            dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.5 * s, m)
+        )
     elif isinstance(settings, EnsembleSettings):
         progress(0.1, "Weighing")
         ranker = fit_ensemble(dataset, split, settings, members)
@@ -184,9 +198,17 @@ def train_model(
 
 
 def recommend_for_wish(
-    text: TextVectors | None, dataset: Dataset, wish: str, k: int, device: torch.device, cache: Path
+    text: TextVectors | None,
+    dataset: Dataset,
+    wish: str,
+    k: int,
+    device: torch.device,
+    cache: Path,
+    ranker: Ranker | None = None,
 ) -> pd.DataFrame:
     """A list for somebody of whom only a typed wish is known: items whose text is nearest to it by cosine.
+
+    A cross-encoder then reads the wish together with the texts of the nearest, and ranks these anew.
 
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
@@ -199,6 +221,8 @@ def recommend_for_wish(
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
     scores[0, 1:] = text.vectors.astype(np.float32) @ wished
     scores[0, 0] = -np.inf
+    if isinstance(ranker, CrossEncoderRanker):
+        scores = ranker.score_wish(wish, scores)
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
     return pd.DataFrame(columns | {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]})
@@ -244,8 +268,11 @@ def verify_method(
 ) -> Verification | None:
     """The badge of a method, tested on the first list item of people drawn by the seed.
 
-    None where nobody has two items of history.
+    None where nobody has two items of history, and for a cross-encoder: it would have to read some
+    hundred thousand pairs of texts, which takes longer than its training.
     """
+    if isinstance(ranker, CrossEncoderRanker):
+        return None
     known = histories(dataset, split, "test")
     people = np.flatnonzero(known.lengths >= 2)
     if len(people) == 0:
@@ -299,6 +326,37 @@ def _train_neural(
 
     log = train(ranker, known, validate, recipe, device, callbacks)
     return ranker, log
+
+
+def _train_cross_encoder(
+    dataset: Dataset,
+    split: Split,
+    settings: CrossEncoderSettings,
+    text: TextVectors | None,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> CrossEncoderRanker:
+    if text is None:
+        raise ConfigError("a cross-encoder reads texts; name another encoder than 'none'")
+    known = histories(dataset, split, "valid")
+    kind, first = settings.first_stage, make_settings(settings.first_stage)
+    stage = fit_counting_ranker(first, known, dataset.n_items, seed)
+    precision = working_precision(settings.precision, device)
+    untrained = new_cross_encoder(
+        load_encoder(settings.encoder, device),
+        dataset.item_texts(),
+        torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
+        Inner(kind, kind, first, stage),
+        fit_popularity(known, dataset.n_items),
+        item_tokens=settings.item_tokens,
+        depth=settings.depth,
+        window=settings.max_length,
+        precision=precision,
+    )
+    steps, batch_size, rate = settings.steps, settings.batch_size, settings.learning_rate
+    recipe = ReadingRecipe(steps, batch_size, settings.negatives, rate, seed, precision)
+    return train_cross_encoder(untrained, known, targets(dataset, split, "valid"), recipe, progress)
 
 
 def fit_ensemble(

@@ -219,7 +219,9 @@ def list_for_history(
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
     """The list of someone of whom only a typed wish is known, by the nearness of texts."""
-    return recommend_for_wish(model.text, model.data.dataset, wish, k, choose_device(), workspace.cache)
+    return recommend_for_wish(
+        model.text, model.data.dataset, wish, k, choose_device(), workspace.cache, model.ranker
+    )
 
 
 def training_json(record: ModelRecord) -> dict[str, Any]:

@@ -17,7 +17,10 @@ AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; n
 def train(
     dataset: str,
     ranker: Annotated[
-        str, typer.Option(help="transformer, transitions, ease, als, item-knn, popularity or ensemble.")
+        str,
+        typer.Option(
+            help="transformer, transitions, ease, als, item-knn, popularity, ensemble or cross-encoder."
+        ),
     ],
     name: Annotated[str, typer.Option(help="Name of the model.")],
     preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",

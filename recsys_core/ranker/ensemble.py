@@ -11,6 +11,7 @@ from recsys_core.data.dataset import FloatArray, Histories
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.fusion import Fusion, comparable
 from recsys_core.ranker.inner import Inner, pack
+from recsys_core.ranker.neighbours import WHOLE_HISTORY
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
 
 
@@ -34,7 +35,9 @@ class EnsembleRanker:
 
     @property
     def max_length(self) -> int:
-        return max(member.ranker.max_length for member in self.members)
+        """Of the members; the other two scales depend on which items are left to rank, however old."""
+        own = max(member.ranker.max_length for member in self.members)
+        return own if self.fusion == "log-probability" else WHOLE_HISTORY
 
     @property
     def score_kind(self) -> ScoreKind:

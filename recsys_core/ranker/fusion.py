@@ -27,8 +27,8 @@ MAX_ROUNDS = 20
 def comparable(scores: ScoreArray, histories: Histories, kind: ScoreKind, fusion: Fusion) -> ScoreArray:
     """[n, V] scores of one ranker on a scale that all rankers share; the order of each row stays.
 
-    `log-probability`: the log-softmax over what isn't in the history; scores that are no log-probabilities
-    become logarithms of shares where none is negative, and are standardised first where one is.
+    `log-probability`: the log-softmax over all items; scores that are no log-probabilities become
+    logarithms of shares where none is negative, and are standardised first where one is.
     `standardised`: mean 0 and standard deviation 1 over what isn't in the history.
     `reciprocal-rank`: 1 / (60 + rank among what isn't in the history), from 1.
 
@@ -47,7 +47,7 @@ def comparable(scores: ScoreArray, histories: Histories, kind: ScoreKind, fusion
     elif fusion == "standardised":
         shared = _standardised(values, candidate)
     else:
-        shared = _log_probabilities(values, candidate, kind)
+        shared = _log_probabilities(values, kind)
     shared[:, 0] = 0
     return shared.numpy()
 
@@ -149,12 +149,13 @@ def _standardised(values: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor
     return (centred / deviation.clamp(min=torch.finfo(torch.float32).tiny)).where(deviation > 0, 0).float()
 
 
-def _log_probabilities(values: torch.Tensor, candidate: torch.Tensor, kind: ScoreKind) -> torch.Tensor:
-    logits = values
+def _log_probabilities(values: torch.Tensor, kind: ScoreKind) -> torch.Tensor:
+    """What is in the history counts as well: it moves all scores of a row alike, and no rank."""
+    items = values[:, 1:]
     if kind != "log-probability":
-        none_negative = (values[:, 1:] >= 0).all(1, keepdim=True)
-        mean = values.where(candidate, 0).sum(1, keepdim=True) / candidate.sum(1, keepdim=True).clamp(min=1)
-        share = values + (SMOOTHING * mean).clamp(min=torch.finfo(torch.float32).tiny)
-        logits = torch.where(none_negative, share.clamp(min=0).log(), _standardised(values, candidate))
-    norm = logits.where(candidate, -torch.inf).logsumexp(1, keepdim=True)
-    return logits - norm.where(norm.isfinite(), 0)
+        share = items + (SMOOTHING * items.mean(1, keepdim=True)).clamp(min=torch.finfo(torch.float32).tiny)
+        none_negative = (items >= 0).all(1, keepdim=True)
+        items = torch.where(
+            none_negative, share.clamp(min=0).log(), _standardised(items, torch.ones_like(items) > 0)
+        )
+    return torch.nn.functional.pad(items.log_softmax(1), (1, 0))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from recsys_core.config import (
     AlsSettings,
+    CrossEncoderSettings,
     EaseSettings,
     EnsembleSettings,
     ItemKnnSettings,
@@ -17,6 +18,7 @@ from recsys_core.config import (
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.als import fit_als, load_als
+from recsys_core.ranker.cross_encoder import load_cross_encoder
 from recsys_core.ranker.ensemble import new_ensemble
 from recsys_core.ranker.inner import Inner, unpack
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
@@ -87,6 +89,11 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             return load_neighbours(tensors)
         case AlsSettings():
             return load_als(tensors)
+        case CrossEncoderSettings():
+            (first,) = _inner_rankers(tensors, device)
+            return load_cross_encoder(
+                tensors, first, device, depth=settings.depth, window=settings.max_length
+            )
         case EnsembleSettings():
             return new_ensemble(_inner_rankers(tensors, device), tensors["weights"].tolist(), settings.fusion)
         case _:
