@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from recsys_core.actions.data import LoadedDataset, open_dataset
-from recsys_core.config import Settings, make_settings, read_settings
+from recsys_core.config import EnsembleSettings, Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.encoder.ngrams import load_ngrams
@@ -20,12 +20,14 @@ from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
 from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
+from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.store.records import ModelRecord
+from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
@@ -89,9 +91,11 @@ def train(
         ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
             or the checkpoint of another run.
         DataError: the name is taken, or the data are too small.
+        NotFoundError: there is no such data set, or a member of an ensemble isn't there.
     """
     settings = make_settings(ranker, preset, changes)
     workspace.check_free("model", name)
+    member_records = check_members(workspace, workspace.resolve("dataset", dataset), settings)
     loaded = open_dataset(workspace, dataset)
     with joined_processes() as processes:
         train_here = partial(train_model, ranker_name=ranker) if processes.is_first else learn
@@ -106,6 +110,7 @@ def train(
             on_epoch=on_epoch,
             checkpoint=checkpoint,
             processes=processes,
+            members=[_member(workspace, record, loaded) for record in member_records],
         )
         if isinstance(trained, TrainedModel):
             workspace.add_model(
@@ -118,6 +123,33 @@ def train(
                 checkpoint.unlink(missing_ok=True)
         processes.wait_for_all()
     return workspace.resolve("model", name)
+
+
+def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settings) -> list[ModelRecord]:
+    """The trained models that an ensemble is to be made of; none for other rankers.
+
+    Raises:
+        NotFoundError: one of them isn't there.
+        ConfigError: fewer than two, one twice, or one that learned from other data.
+    """
+    if not isinstance(settings, EnsembleSettings):
+        return []
+    records = [workspace.resolve("model", name) for name in settings.member_names]
+    same_data = [record.name for record in workspace.models() if record.dataset_id == dataset.id]
+    if len({record.id for record in records}) < max(2, len(records)):
+        there = ", ".join(same_data) or "none yet"
+        raise ConfigError(
+            f"an ensemble is made of 2 or more different trained models, and members is "
+            f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
+        )
+    foreign = [record.name for record in records if record.dataset_id != dataset.id]
+    if foreign:
+        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    if settings.weights and len(settings.weight_values) != len(records):
+        raise ConfigError(
+            f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
+        )
+    return records
 
 
 def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
@@ -231,7 +263,9 @@ def list_for_history(
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
     """The list of someone of whom only a typed wish is known, by the nearness of texts."""
-    return recommend_for_wish(model.text, model.data.dataset, wish, k, choose_device(), workspace.cache)
+    return recommend_for_wish(
+        model.text, model.data.dataset, wish, k, choose_device(), workspace.cache, model.ranker
+    )
 
 
 def training_json(record: ModelRecord) -> dict[str, Any]:
@@ -274,7 +308,7 @@ _VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | Non
 
 
 def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
-    log = trained.log
+    log, ranker = trained.log, trained.ranker
     return {
         "ranker": trained.ranker_name,
         "preset": preset,
@@ -286,7 +320,18 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
         "test": trained.test.summary(),
         "verified": trained.verification is not None and trained.verification.verified,
         "warning": trained.text.warning if trained.text else "",
+        **({"weights": _weights(ranker)} if isinstance(ranker, EnsembleRanker) else {}),
     }
+
+
+def _weights(ensemble: EnsembleRanker) -> dict[str, float]:
+    names = [member.name for member in ensemble.members]
+    return dict(zip(names, ensemble.weights.tolist(), strict=True))
+
+
+def _member(workspace: Workspace, record: ModelRecord, data: LoadedDataset) -> Inner:
+    model = open_model(workspace, record.id, data)
+    return Inner(record.name, model.ranker_name, model.settings, model.ranker)
 
 
 def _write(trained: TrainedModel, preset: str, folder: Path) -> None:

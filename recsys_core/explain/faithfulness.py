@@ -172,7 +172,7 @@ def verify(
     for question in questions:
         orders = rival_orders(question, knowledge, generator)
         asked: tuple[tuple[Method, Ranker], ...] = ((CEILING, ranker), (method, explained or ranker))
-        for name, model in asked:
+        for name, model in dict(asked).items():
             orders[name] = by_item(question.history, attribute(model, question, name).values)
         for removal in REMOVALS:
             figures[removal].append(measure(ranker, question, orders, removal))

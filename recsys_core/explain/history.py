@@ -14,6 +14,7 @@ from torch import Tensor
 from recsys_core.data.dataset import FloatArray
 from recsys_core.errors import ConfigError
 from recsys_core.explain.scoring import Question, item_scores, removed
+from recsys_core.ranker.als import AlsRanker
 from recsys_core.ranker.neighbours import NeighbourRanker
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.popularity import PopularityRanker
@@ -21,6 +22,8 @@ from recsys_core.ranker.protocol import Ranker
 
 Method = Literal["integrated-gradients", "leave-one-out", "counts"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out", "counts")
+
+SumRanker = AlsRanker | NeighbourRanker | PopularityRanker
 
 MAX_RELATIVE_DELTA = 0.01
 SMALLEST_DIFFERENCE = 1e-3  # a smaller one is near what single precision rounds away, so no share of it
@@ -60,8 +63,10 @@ class Attributions:
 
 
 def default_method(ranker: Ranker) -> Method:
-    """The method that fits a ranker: its own terms where it is a sum, integrated gradients else."""
-    return "integrated-gradients" if isinstance(ranker, NeuralRanker) else "counts"
+    """The method that fits a ranker: gradients, its own terms where it is a sum, or leaving items out."""
+    if isinstance(ranker, NeuralRanker):
+        return "integrated-gradients"
+    return "counts" if isinstance(ranker, SumRanker) else "leave-one-out"
 
 
 def attribute(ranker: Ranker, question: Question, method: Method) -> Attributions:
@@ -78,13 +83,13 @@ def attribute(ranker: Ranker, question: Question, method: Method) -> Attribution
         return _leave_one_out(ranker, question)
     if method == "integrated-gradients" and isinstance(ranker, NeuralRanker):
         return _integrated_gradients(ranker, question)
-    if method == "counts" and isinstance(ranker, NeighbourRanker | PopularityRanker):
+    if method == "counts" and isinstance(ranker, SumRanker):
         return _counts(ranker, question)
-    fitting = f"{default_method(ranker)}, leave-one-out"
+    fitting = ", ".join(dict.fromkeys([default_method(ranker), "leave-one-out"]))
     raise ConfigError(f"the method '{method}' doesn't fit this ranker; methods that do: {fitting}")
 
 
-def _counts(ranker: NeighbourRanker | PopularityRanker, question: Question) -> Attributions:
+def _counts(ranker: SumRanker, question: Question) -> Attributions:
     values = ranker.contributions(question.history, question.item_number)
     score = float(item_scores(ranker, question, question.known)[0])
     base = score if isinstance(ranker, PopularityRanker) else 0.0

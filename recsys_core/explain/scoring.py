@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.events import Askers, EventContext
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import candidate_scores
 
@@ -46,6 +47,8 @@ class Question:
 
 def item_scores(ranker: Ranker, question: Question, histories: Histories) -> FloatArray:
     """[n] the question's score if the history had been each of these; candidates as in the question."""
+    if isinstance(ranker, CrossEncoderRanker):  # it reads one item a history, not a shortlist of them
+        return ranker.score_of(histories, question.item_number).astype(np.float64)
     scores = np.empty(len(histories))
     seen = np.setdiff1d(question.seen, [question.item_number])
     for start in range(0, len(histories), BATCH_ROWS):

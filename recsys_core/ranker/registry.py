@@ -4,7 +4,10 @@ import torch
 from torch import Tensor
 
 from recsys_core.config import (
+    AlsSettings,
+    CrossEncoderSettings,
     EaseSettings,
+    EnsembleSettings,
     FusionSettings,
     HybridSettings,
     ItemKnnSettings,
@@ -12,12 +15,17 @@ from recsys_core.config import (
     Settings,
     TransformerSettings,
     TransitionsSettings,
+    read_settings,
 )
 from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.errors import ConfigError
+from recsys_core.ranker.als import fit_als, load_als
+from recsys_core.ranker.cross_encoder import load_cross_encoder
+from recsys_core.ranker.ensemble import new_ensemble
 from recsys_core.ranker.events import ITEMS_ALONE, EventKinds
 from recsys_core.ranker.fusion import FusionRanker
 from recsys_core.ranker.hybrid import HybridRanker
+from recsys_core.ranker.inner import Inner, unpack
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
@@ -26,11 +34,11 @@ from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.transformer import TransformerRanker
 
 
-def fit_counting_ranker(settings: Settings, known: Histories, n_items: int) -> Ranker:
-    """A ranker that counts, fitted to histories.
+def fit_counting_ranker(settings: Settings, known: Histories, n_items: int, seed: int = 0) -> Ranker:
+    """A ranker that counts or factorises, fitted to histories; the seed matters where it starts at random.
 
     Raises:
-        ConfigError: these settings aren't those of a counting ranker.
+        ConfigError: these settings aren't those of a counting ranker, or its library isn't installed.
     """
     match settings:
         case PopularitySettings():
@@ -41,6 +49,8 @@ def fit_counting_ranker(settings: Settings, known: Histories, n_items: int) -> R
             return fit_ease(known, n_items, settings.l2)
         case TransitionsSettings():
             return fit_transitions(known, n_items, settings.window, settings.decay)
+        case AlsSettings():
+            return fit_als(known, n_items, seed=seed, **settings.model_dump())
         case _:
             raise ConfigError(f"no counting ranker takes {type(settings).__name__}")
 
@@ -116,9 +126,27 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             return load_popularity(tensors)
         case ItemKnnSettings() | EaseSettings() | TransitionsSettings():
             return load_neighbours(tensors)
+        case AlsSettings():
+            return load_als(tensors)
+        case CrossEncoderSettings():
+            (first,) = _inner_rankers(tensors, device)
+            return load_cross_encoder(
+                tensors, first, device, depth=settings.depth, window=settings.max_length
+            )
+        case EnsembleSettings():
+            return new_ensemble(_inner_rankers(tensors, device), tensors["weights"].tolist(), settings.fusion)
         case _:
             n_items = len(tensors["item_bias"]) - 1
             text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)
             ranker = new_neural_ranker(settings, n_items, text, events, ProfileColumns.kept_in(tensors))
             ranker.load_state_dict(tensors)
             return ranker.to(device).eval()
+
+
+def _inner_rankers(tensors: dict[str, Tensor], device: torch.device) -> list[Inner]:
+    inner = list[Inner]()
+    for packed in unpack(tensors):
+        settings = read_settings(packed.kind, packed.settings)
+        ranker = ranker_of(settings, packed.tensors, device)
+        inner.append(Inner(packed.name, packed.kind, settings, ranker))
+    return inner
