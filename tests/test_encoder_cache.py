@@ -141,6 +141,14 @@ def test_only_what_is_new_is_encoded(tmp_path: Path, folder: str, encoded: list[
     np.testing.assert_allclose(later.vectors[[0, 1, -2, -1]], alone, atol=1e-3)
 
 
+def test_a_catalogue_that_grew_has_bitwise_the_vectors_of_one_that_was_always_as_large(tmp_path: Path):
+    catalogue = [f"{word} {n % 7} {'and so on ' * (n % 5)}" for n in range(60) for word in ("war", "peace")]
+    for n in (31, 64, 120):
+        grown = encode_texts(catalogue[:n], "minilm", CPU, tmp_path / "grown").vectors
+    at_once = encode_texts(catalogue, "minilm", CPU, tmp_path / "at once").vectors
+    assert np.array_equal(grown, at_once)
+
+
 def test_a_text_that_several_items_have_is_encoded_once(
     tmp_path: Path, folder: str, encoded: list[list[str]]
 ):

@@ -106,6 +106,12 @@ def test_vectors_that_int8_moved_far_come_with_a_warning(bert: Exported, monkeyp
     assert found.warning.startswith("int8 turned the texts' vectors to a mean cosine of 0.900")
 
 
+def test_texts_that_tell_nothing_have_no_cosine(bert: Exported, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("recsys_core.encoder.cache.mean_cosine", lambda *_: float("nan"))
+    found = encode_texts(["no cats"], bert.name, CPU, bert.cache, options=INT8)
+    assert (found.cosine_to_fp32, found.warning) == (None, "")
+
+
 def test_new_texts_are_encoded_in_int8_too(bert: Exported):
     text = encode_texts(["no love"], bert.name, CPU, bert.cache, options=INT8)
     assert np.array_equal(encode_more(text, ["no love"], CPU, bert.cache).vectors, text.vectors)

@@ -5,7 +5,7 @@ only, and turns other scripts into "unknown" tokens without a word; so the share
 measured first, and a catalogue that is mostly unreadable is encoded by character n-grams instead.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -33,6 +33,10 @@ Progress = Callable[[float], None]
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 
 MAX_TOKENS = 128
+CPU_BATCH = 16
+GPU_BATCH = 256
+_STEP = 8  # lengths are padded to a multiple of it
+_TOKENISED_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,48 +94,76 @@ class TextEncoder:
     def encode(
         self,
         texts: Sequence[str],
-        batch_size: int = 64,
+        batch_size: int | None = None,
         progress: Progress | None = None,
         as_query: bool = False,
     ) -> FloatArray:
         """[len(texts), size] vectors, batched by length so that little is padded.
 
-        A text of no token at all has the vector 0. `as_query` is for a typed wish: some encoders want
-        other words in front of what is searched than of what is found.
+        On the CPU in fp32 and bf16 a text has bitwise the same vector whatever it is encoded with, so
+        that a catalogue that grew has the vectors of one that was always as large. A text of no token at
+        all has the vector 0. `as_query` is for a typed wish: some encoders want other words in front of
+        what is searched than of what is found.
         """
-        prompted = self.prompts.before(list(texts), as_query)
-        order = sorted(range(len(prompted)), key=lambda row: len(prompted[row]))
+        size = batch_size or (GPU_BATCH if self.device.type == "cuda" else CPU_BATCH)
+        prompted, n_done = self.prompts.before(list(texts), as_query), 0
         vectors = np.zeros((len(prompted), self.size), dtype=np.float32)
         # One context for all batches: it keeps the weights that it has turned into bf16.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            for start in range(0, len(order), batch_size):
-                rows = np.array(order[start : start + batch_size])
-                ids, mask = self._tokens([prompted[row] for row in rows])
-                told = mask.any(1).numpy()
-                if told.any():
-                    vectors[rows[told]] = self._vectors(ids[told], mask[told])
+            for batch in self._batches(prompted, size):
+                if batch.width > 0:
+                    vectors[batch.rows] = self._vectors(batch, size)
+                n_done += len(batch.rows)
                 if progress is not None:
-                    progress(min(1.0, (start + batch_size) / len(order)))
+                    progress(n_done / len(prompted))
         return vectors
 
-    def _tokens(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """[B, L] token ids and [B, L] a mask that is 0 at padding."""
-        tokens = self.tokenizer(
-            texts,
-            padding=True,
-            truncation=True,
-            max_length=self.max_tokens,
-            return_tensors="pt",
-            return_token_type_ids=False,
-        )
-        return tokens["input_ids"].long(), tokens["attention_mask"]
+    def _batches(self, texts: list[str], size: int) -> "Iterator[_Batch]":
+        """All texts in batches of up to `size`, each of texts of about the same number of tokens."""
+        for start in range(0, len(texts), _TOKENISED_AT_ONCE):
+            tokens: list[list[int]] = self.tokenizer(
+                texts[start : start + _TOKENISED_AT_ONCE],
+                truncation=True,
+                max_length=self.max_tokens,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )["input_ids"]
+            widths = np.array([min(-(-len(ids) // _STEP) * _STEP, self.max_tokens) for ids in tokens])
+            for width in np.unique(widths):
+                rows = np.flatnonzero(widths == width)
+                for first in range(0, len(rows), size):
+                    some = rows[first : first + size]
+                    yield _Batch(start + some, [tokens[row] for row in some], int(width))
 
-    def _vectors(self, ids: torch.Tensor, mask: torch.Tensor) -> FloatArray:
-        """[B, size] from token ids and mask, both [B, L]."""
+    def _vectors(self, batch: "_Batch", size: int) -> FloatArray:
+        """[len(batch.rows), size of a vector]; on the CPU rows are added until the batch is full.
+
+        Matrices of the same shape are multiplied in the same order, which is what makes a text's vector
+        independent of its neighbours. int8 takes its scale from all of them, and has nothing to gain.
+        """
+        n_texts = len(batch.tokens)
+        n_rows = size if self.device.type == "cpu" and self.precision != "int8" else n_texts
+        padding = cast("int | None", self.tokenizer.pad_token_id) or 0  # decoders have none; it is masked
+        ids = torch.full((n_rows, batch.width), padding)
+        mask = torch.zeros_like(ids)
+        mask[n_texts:] = 1  # so that nothing is divided by 0 in rows that are thrown away
+        for row, tokens in enumerate(batch.tokens):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
         ids, mask = ids.to(self.device), mask.to(self.device)
         model = cast("Callable[..., BaseModelOutput]", self.model)
         hidden = cast(torch.Tensor, model(input_ids=ids, attention_mask=mask).last_hidden_state)  # [B, L, h]
-        return self.head(hidden, mask).float().cpu().numpy()
+        return self.head(hidden, mask).float().cpu().numpy()[:n_texts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Texts of about the same length: their rows, their token ids, and to how many these are padded."""
+
+    rows: NDArray[np.int64]
+    tokens: list[list[int]]
+    width: int
 
 
 def share_unknown(counts: CountArray) -> float:
@@ -193,10 +225,6 @@ def _tokenizer_and_model(
     tokenizer = AutoTokenizer.from_pretrained(folder, **only_here)
     model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **only_here)
     model = model.get_encoder() if model.config.is_encoder_decoder else model
-    if tokenizer.pad_token_id is None:  # decoders have none; what stands there is masked anyway
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
-    # Behind the text, padding changes no position; in front of it, some decoders would count it.
-    tokenizer.padding_side = "right"
     return tokenizer, model.to(device).eval()
 
 
