@@ -20,8 +20,9 @@ from sentence_transformers import SentenceTransformer
 
 from recsys_core.encoder.cache import encode_texts
 from recsys_core.encoder.int8 import quantised
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.sources import MINILM, local_folder
-from recsys_core.encoder.text import MAX_TOKENS, load_encoder
+from recsys_core.encoder.text import MAX_TOKENS
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 64

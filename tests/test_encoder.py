@@ -12,9 +12,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from transformers import AutoModel, AutoTokenizer
 
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import MAX_NGRAMS, encode_ngrams, fit_ngrams, load_ngrams
 from recsys_core.encoder.sources import MINILM
-from recsys_core.encoder.text import TextEncoder, load_encoder
+from recsys_core.encoder.text import TextEncoder
 from recsys_core.errors import StoreError
 
 CPU = torch.device("cpu")

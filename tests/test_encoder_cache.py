@@ -13,8 +13,9 @@ import torch
 from recsys_core.encoder import cache as cache_module
 from recsys_core.encoder import kept as kept_module
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import NGRAMS, encode_ngrams
-from recsys_core.encoder.text import EncoderOptions, TextEncoder, load_encoder
+from recsys_core.encoder.text import EncoderOptions, TextEncoder
 from recsys_core.errors import ConfigError, StoreError
 
 CPU = torch.device("cpu")

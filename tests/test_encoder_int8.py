@@ -15,7 +15,8 @@ import torch
 from recsys_core.encoder import int8
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
 from recsys_core.encoder.int8 import mean_cosine, quantised
-from recsys_core.encoder.text import EncoderOptions, load_encoder
+from recsys_core.encoder.loading import load_encoder
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError
 
 CPU = torch.device("cpu")

@@ -12,9 +12,10 @@ import tiny_encoders
 import torch
 from sentence_transformers import SentenceTransformer
 
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.prompts import Prompts, read_prompts
 from recsys_core.encoder.sources import local_folder
-from recsys_core.encoder.text import EncoderOptions, load_encoder
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError
 
 CPU = torch.device("cpu")

@@ -19,6 +19,7 @@ from recsys_core.encoder.kept import (
     read_kept,
     take_known,
 )
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import NGRAMS, NgramEncoder, fit_ngrams
 from recsys_core.encoder.sources import MINILM, folder_state, local_folder
 from recsys_core.encoder.text import (
@@ -26,7 +27,6 @@ from recsys_core.encoder.text import (
     FloatArray,
     Progress,
     TextEncoder,
-    load_encoder,
     share_unknown,
 )
 from recsys_core.errors import ConfigError
