@@ -30,7 +30,8 @@ from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
-from recsys_core.encoder.text import EncoderOptions, load_encoder
+from recsys_core.encoder.loading import load_encoder
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,

@@ -383,6 +383,7 @@ def test_it_is_trained_and_listed_like_every_other_model(tmp_path: Path, monkeyp
     vectors = TextVectors(np.ones((shop.n_items, 2), dtype=np.float16), "tiny", 0.0, "")
     words = sorted({word for text in COLOURS for word in text.split()})
     monkeypatch.setattr(pipeline, "encode_items", lambda *_: vectors)
+    monkeypatch.setattr(pipeline, "encode_more", lambda *_, **__: vectors)
     monkeypatch.setattr(pipeline, "load_encoder", lambda *_: tiny_encoder(words))
     told = list[str]()
     model = pipeline.train_model(
