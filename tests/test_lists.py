@@ -104,12 +104,12 @@ def test_a_list_names_people_items_titles_ranks_and_scores():
     table = recommend(popular([1, 5, 9, 9]), dataset, requests, k=3)
     assert list(table.columns) == ["user_id", "item_id", "title", "rank", "score", "source"]
     assert list(table.itertuples(index=False, name=None)) == [
-        ("ann", "c", "c", 1, 9.0),
-        ("ann", "d", "d", 2, 9.0),
-        ("ann", "a", "a", 3, 1.0),
-        ("bob", "c", "c", 1, 9.0),
-        ("bob", "d", "d", 2, 9.0),
-        ("bob", "b", "b", 3, 5.0),
+        ("ann", "c", "c", 1, 9.0, "popularity"),
+        ("ann", "d", "d", 2, 9.0, "popularity"),
+        ("ann", "a", "a", 3, 1.0, "popularity"),
+        ("bob", "c", "c", 1, 9.0, "popularity"),
+        ("bob", "d", "d", 2, 9.0, "popularity"),
+        ("bob", "b", "b", 3, 5.0, "popularity"),
     ]
 
 
