@@ -65,8 +65,8 @@ def main(folder: Path, seeds: list[int], rankers: list[str], changes: list[str])
         data = open_dataset(workspace, "ml")
         known = histories(data.dataset, data.split, "valid")
         groups = cohorts(item_counts(known, data.dataset.n_items), targets(data.dataset, data.split, "test"))
-        print("| ranker | items known by | test items | people | NDCG@10 | HR@10 | HR@100 |")
-        print("|---|---|---|---|---|---|---|")
+        print("| ranker | items known by | test items | people | NDCG@10 | HR@10 | HR@100 | median rank |")
+        print("|---|---|---|---|---|---|---|---|")
         for ranker in rankers:
             ranks = {
                 name: _ranks(workspace, ranker, name, seeds, [*variant, *changes])
@@ -94,9 +94,10 @@ def _print_figures(ranker: str, group: Cohort, ranks: dict[str, list[IntArray]])
         figures = np.array(
             [[np.nanmean(per_person(metric, own[group.members])) for metric in METRICS] for own in of_seeds]
         )
+        middle = np.mean([np.median(own[group.members]) for own in of_seeds])
         cells = [f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(figures.mean(0), figures.std(0), strict=True)]
         print(
-            f"| {ranker} | {variant} | {group.name} | {group.members.sum()} | {' | '.join(cells)} |",
+            f"| {ranker} | {variant} | {group.name} | {group.members.sum()} | {' | '.join(cells)} | {middle:.0f} |",
             flush=True,
         )
 
