@@ -44,6 +44,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
+from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
 
@@ -257,6 +258,17 @@ def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowle
     vectors = _people_vectors(known, dataset.n_items) if text is None else text.double().cpu().numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
+
+
+def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Reranker:
+    """The re-ranking that a text like `mmr:0.3` asks for, with what it needs to know of the items.
+
+    Raises:
+        ConfigError: there is no such re-ranking, or the data have nothing for it to go by.
+    """
+    reranking = parse_reranking(spec)
+    known = item_knowledge(ranker, dataset, split)
+    return Reranker(reranking, ItemFacts(known.vectors, category_shares(dataset), known.popularity))
 
 
 def _train_neural(

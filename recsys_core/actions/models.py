@@ -16,10 +16,11 @@ from recsys_core.encoder.cache import TextVectors
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
-from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, train_model
+from recsys_core.pipeline import Progress, TrainedModel, recommend_for_wish, reranker_of, train_model
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.rerank import Reranker
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
@@ -135,15 +136,25 @@ def list_for_user(
     as_of: AsOf = "test",
     without_items: Sequence[str] = (),
     keep_repeats: bool = False,
+    rerank: str | None = None,
 ) -> pd.DataFrame:
     """One person's ranked list: user_id, item_id, title, rank, score.
 
+    Args:
+        model: an opened model.
+        user_id: whose list.
+        k: its length, at least 1.
+        as_of: before the held-out item, or now.
+        without_items: as if these had never happened.
+        keep_repeats: rank touched items too.
+        rerank: a re-ranking like `mmr:0.3`, `calibration:0.5`, `popularity:0.2` or `cap:3`.
+
     Raises:
         NotFoundError: no such person or item.
+        ConfigError: there is no such re-ranking.
     """
-    return recommend(
-        model.ranker, model.data.dataset, [request_for(model, user_id, as_of, without_items, keep_repeats)], k
-    )
+    request = request_for(model, user_id, as_of, without_items, keep_repeats)
+    return recommend(model.ranker, model.data.dataset, [request], k, _reranker(model, rerank))
 
 
 def request_for(
@@ -162,18 +173,21 @@ def request_for(
 
 
 def lists_for_all(
-    model: LoadedModel, k: int, as_of: AsOf = "test", keep_repeats: bool = False
+    model: LoadedModel, k: int, as_of: AsOf = "test", keep_repeats: bool = False, rerank: str | None = None
 ) -> pd.DataFrame:
-    """Everybody's list, one under the other."""
+    """Everybody's list, one under the other; `rerank` as in `list_for_user`."""
     data = model.data
     users = np.arange(data.dataset.n_users)
-    return recommend(
-        model.ranker, data.dataset, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k
-    )
+    requests = list_requests(data.dataset, data.split, users, as_of, keep_repeats)
+    return recommend(model.ranker, data.dataset, requests, k, _reranker(model, rerank))
 
 
 def list_for_history(
-    model: LoadedModel, history: Sequence[str], k: int, seen: Sequence[str] | None = None
+    model: LoadedModel,
+    history: Sequence[str],
+    k: int,
+    seen: Sequence[str] | None = None,
+    rerank: str | None = None,
 ) -> pd.DataFrame:
     """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
     numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
@@ -182,7 +196,12 @@ def list_for_history(
         if seen is None
         else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
     )
-    return recommend(model.ranker, model.data.dataset, [ListRequest(numbers, off)], k)
+    request = ListRequest(numbers, off)
+    return recommend(model.ranker, model.data.dataset, [request], k, _reranker(model, rerank))
+
+
+def _reranker(model: LoadedModel, spec: str | None) -> Reranker | None:
+    return None if spec is None else reranker_of(model.ranker, model.data.dataset, model.data.split, spec)
 
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:

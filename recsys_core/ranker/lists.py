@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.rerank import Reranker
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 
 BATCH_USERS = 512
@@ -49,8 +50,16 @@ def without(request: ListRequest, items: Sequence[int]) -> ListRequest:
     return ListRequest(kept, np.union1d(request.seen, np.asarray(items, dtype=np.int64)), request.user_id)
 
 
-def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
+def recommend(
+    ranker: Ranker,
+    dataset: Dataset,
+    requests: Sequence[ListRequest],
+    k: int,
+    rerank: Reranker | None = None,
+) -> pd.DataFrame:
     """The lists: user_id, item_id, title, rank (from 1), score; a list is shorter where candidates run out.
+
+    Scores are the ranker's own: on a re-ranked list they don't fall from rank to rank.
 
     Raises:
         ConfigError: k is under 1.
@@ -60,8 +69,11 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
         batch = requests[start : start + BATCH_USERS]
         scores = ranker.score(Histories.of([request.history for request in batch]))
         seen = Histories.of([request.seen for request in batch])
-        items = top_k(mask_seen(scores, seen), k)  # [batch, k]
-        shown = np.take_along_axis(candidate_scores(scores, seen, ranker.score_kind), items, axis=1)
+        items = top_k(mask_seen(scores, seen), k if rerank is None else rerank.pool_size(k))
+        shown = candidate_scores(scores, seen, ranker.score_kind)
+        if rerank is not None:
+            items = _reranked(rerank, batch, items, shown, k)
+        shown = np.take_along_axis(shown, items, axis=1)  # [batch, k]
         parts.append(
             pd.DataFrame(
                 {
@@ -77,6 +89,18 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
     table.insert(1, "item_id", dataset.item_ids[numbers])
     table.insert(2, "title", dataset.titles[numbers])
     return table
+
+
+def _reranked(
+    rerank: Reranker, requests: Sequence[ListRequest], pools: IntArray, scores: FloatArray, k: int
+) -> IntArray:
+    """[n, k] item numbers in their new order, 0 behind shorter lists."""
+    items = np.zeros((len(requests), k), dtype=np.int64)
+    for row, request in enumerate(requests):
+        pool = pools[row][pools[row] > 0]
+        first = rerank.first(pool, scores[row, pool], request.history, k)
+        items[row, : len(first)] = first
+    return items
 
 
 def rank_of(ranker: Ranker, request: ListRequest, item_number: int) -> int:
