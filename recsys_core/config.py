@@ -60,6 +60,10 @@ class NeuralSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
     item_id: bool = True
+    loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"] = "softmax"
+    n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
+    negatives_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
+    calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -47,6 +47,7 @@ from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
 from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
+from recsys_core.trainer.objective import LossChoice
 
 NO_ENCODER = "none"
 VERIFIED_PEOPLE = 200
@@ -294,6 +295,9 @@ def _train_neural(
         weight_decay=settings.weight_decay,
         seed=seed,
         precision=settings.precision,
+        loss=LossChoice(
+            settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
+        ),
     )
     callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
 

@@ -44,6 +44,10 @@ OF_EVERY_NEURAL_RANKER = {
     "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
     "encoder": (["x", "x" * 400], ["", "x" * 401]),
     "item_id": (["true", "false"], ["maybe", ""]),
+    "loss": (["softmax", "sampled-softmax", "gbce", "bce", "bpr"], ["mse", ""]),
+    "n_negatives": (["1", "20000"], ["0", "20001"]),
+    "negatives_exponent": (["0", "1"], ["-0.1", "1.1"]),
+    "calibration": (["0", "1"], ["-0.1", "1.1"]),
 }
 BOUNDS |= {
     (ranker, key): values

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import CancelledError, ConfigError, DataError, RecsysError
 from recsys_core.files import sha256_of
+from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.checkpoints import save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, rate_at, train
+from recsys_core.trainer.objective import LossChoice, LossName
 from recsys_core.trainer.windows import batches, cut_windows, seen_before
 
 CPU = torch.device("cpu")
@@ -43,7 +45,7 @@ def nothing(_: object) -> None:
 
 
 def run(
-    ranker: TransformerRanker,
+    ranker: NeuralRanker,
     histories: Histories = CYCLES,
     recipe: Recipe = RECIPE,
     validate: Callable[[], float] = lambda: 0.5,
@@ -154,6 +156,16 @@ def test_the_loss_falls_and_the_next_item_is_learned():
     assert log.epochs[0].loss > 1.5
     assert log.epochs[-1].loss < 0.3
     asked = Histories.of([[3, 4, 5], [11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("name", ["sampled-softmax", "gbce", "bce", "bpr"])
+def test_the_next_item_is_learned_from_a_few_negatives(name: LossName):
+    ranker = fresh()
+    recipe = Recipe(40, 40, 8, 0.03, 0.0, 0, loss=LossChoice(name, n_negatives=4))
+    log = run(ranker, recipe=recipe, validate=iter(np.arange(40.0)).__next__)
+    assert log.epochs[-1].loss < 0.6 * log.epochs[0].loss
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
     assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
 
 

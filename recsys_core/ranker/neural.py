@@ -52,12 +52,14 @@ class Prediction:
         row: [n] the history of the batch that each state belongs to.
         length: [n] how many of its first items may be known, and so are no candidates.
         targets: [n] the item that came.
+        known: [B, L] items that `row` and `length` speak of; None = those of the batch.
     """
 
     states: Tensor
     row: Tensor
     length: Tensor
     targets: Tensor
+    known: Tensor | None = None
 
 
 class ItemVectors(nn.Module):
@@ -134,6 +136,10 @@ class NeuralRanker(nn.Module):
     def logits(self, states: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
         """[n, m] the score of each of m items, given their vectors and biases, after each of n states."""
         return F.linear(states, vectors, bias)
+
+    def pair_logits(self, states: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
+        """[n] the score of one item, given its vector and bias, after each of n states."""
+        return (states * vectors).sum(1) + bias
 
     def score(self, histories: Histories) -> ScoreArray:
         """[len(histories), V] logits, computed in batches of similar length; empty ones get the bias."""

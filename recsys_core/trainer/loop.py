@@ -24,8 +24,9 @@ from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.noise import seed_noise
+from recsys_core.ranker.popularity import item_counts
 from recsys_core.trainer.device import Precision, working_precision
-from recsys_core.trainer.losses import softmax_over_candidates
+from recsys_core.trainer.objective import FULL_SOFTMAX, LossChoice, Objective
 from recsys_core.trainer.windows import Batch, batches, cut_windows, seen_before
 
 CPU_PARTS = 2
@@ -73,6 +74,7 @@ class Recipe:
         weight_decay: of matrices, decoupled (AdamW).
         seed: decides the order of batches and the dropout.
         precision: of matrix products in training; "auto" is bf16 where the device has units for it.
+        loss: what it learns by.
     """
 
     epochs: int
@@ -82,6 +84,7 @@ class Recipe:
     weight_decay: float
     seed: int
     precision: Precision = "auto"
+    loss: LossChoice = FULL_SOFTMAX
 
 
 def train(
@@ -114,7 +117,8 @@ def train(
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     generator = np.random.default_rng(recipe.seed)
     start, log, best = time.perf_counter(), list[Epoch](), copy.deepcopy(ranker.state_dict())
-    with _stepper(ranker, recipe, n_steps) as stepper:
+    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items))
+    with _stepper(ranker, recipe, objective, n_steps) as stepper:
         for number in range(1, recipe.epochs + 1):
             epoch_start = time.perf_counter()
             try:
@@ -160,9 +164,15 @@ class _Stepper:
     """Takes steps: the gradients of a batch, made in parts, then one move of the weights."""
 
     def __init__(
-        self, ranker: NeuralRanker, recipe: Recipe, n_steps: int, threads: ThreadPoolExecutor | None
+        self,
+        ranker: NeuralRanker,
+        recipe: Recipe,
+        objective: Objective,
+        n_steps: int,
+        threads: ThreadPoolExecutor | None,
     ) -> None:
         self.ranker, self.recipe, self.n_steps, self.threads = ranker, recipe, n_steps, threads
+        self.objective = objective
         self.n_done = 0
         self.weights = [weight for weight in ranker.parameters() if weight.requires_grad]
         self.precision = working_precision(recipe.precision, ranker.item_bias.device)
@@ -191,7 +201,7 @@ class _Stepper:
         seed_noise(self.recipe.seed, self.n_done, number)
         device = self.ranker.item_bias.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            loss = share * training_loss(self.ranker, part)
+            loss = share * training_loss(self.ranker, part, self.objective)
         gradients = torch.autograd.grad(loss, self.weights, allow_unused=True, materialize_grads=True)
         return float(loss.detach()), gradients
 
@@ -208,22 +218,22 @@ class _Stepper:
 
 
 @contextmanager
-def _stepper(ranker: NeuralRanker, recipe: Recipe, n_steps: int) -> Generator[_Stepper]:
+def _stepper(ranker: NeuralRanker, recipe: Recipe, objective: Objective, n_steps: int) -> Generator[_Stepper]:
     """A stepper with its threads, none of which uses further threads."""
     if ranker.item_bias.device.type != "cpu":
-        yield _Stepper(ranker, recipe, n_steps, None)
+        yield _Stepper(ranker, recipe, objective, n_steps, None)
         return
     n_threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(
             min(CPU_PARTS, n_threads), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            yield _Stepper(ranker, recipe, n_steps, pool)
+            yield _Stepper(ranker, recipe, objective, n_steps, pool)
     finally:
         torch.set_num_threads(n_threads)
 
 
-def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
+def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
     history, lengths, targets = (
@@ -231,8 +241,9 @@ def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
     )
     vectors = ranker.item_vectors()
     asked = ranker.predict(HistoryBatch(history, lengths), targets, vectors)
-    seen = seen_before(batch.history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
-    return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
+    known = batch.history if asked.known is None else asked.known.cpu().numpy()
+    seen = seen_before(known, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+    return objective.loss(ranker, asked, vectors, seen)
 
 
 def rate_at(step: int, n_steps: int) -> float:
