@@ -78,8 +78,8 @@ class NeuralSettings(Settings):
         return ["an item needs its id or its text, and both are switched off"] if nothing_known else []
 
 
-class TransformerSettings(NeuralSettings):
-    """Causal self-attention over ids and texts."""
+class AttentionSettings(NeuralSettings):
+    """What rankers made of attention blocks have in common."""
 
     n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
     n_heads: Annotated[int, Field(ge=1, le=16)] = 2
@@ -91,8 +91,29 @@ class TransformerSettings(NeuralSettings):
         return [uneven, *super().problems()]
 
 
+class TransformerSettings(AttentionSettings):
+    """Causal self-attention over ids and texts."""
+
+    block: Literal["sasrec", "ligr", "hstu"] = "sasrec"
+
+
+class Bert4RecSettings(AttentionSettings):
+    """Self-attention in both directions, learned by hiding items."""
+
+    mask_share: Annotated[float, Field(gt=0, le=0.9)] = 0.2
+
+
+class LstmSettings(NeuralSettings):
+    """A recurrent network over the history."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    n_layers: Annotated[int, Field(ge=1, le=8)] = 1
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
+    "bert4rec": Bert4RecSettings,
+    "lstm": LstmSettings,
     "popularity": PopularitySettings,
     "item-knn": ItemKnnSettings,
     "ease": EaseSettings,

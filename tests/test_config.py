@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from recsys_core.config import (
     PRESETS,
     SETTINGS,
+    AttentionSettings,
     EaseSettings,
     Environment,
     ItemKnnSettings,
@@ -29,9 +30,12 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("ease", "l2"): (["1e-9", "1000000"], ["0", "-1", "1000001"]),
     ("transitions", "window"): (["1", "200"], ["0", "201"]),
     ("transitions", "decay"): (["0.001", "1"], ["0", "1.001"]),
-    ("transformer", "n_blocks"): (["1", "24"], ["0", "25"]),
-    ("transformer", "n_heads"): (["1", "16"], ["0", "17"]),
+    ("transformer", "block"): (["sasrec", "ligr", "hstu"], ["gpt", ""]),
+    ("bert4rec", "mask_share"): (["0.001", "0.9"], ["0", "0.91"]),
+    ("lstm", "cell"): (["lstm", "gru"], ["rnn", ""]),
+    ("lstm", "n_layers"): (["1", "8"], ["0", "9"]),
 }
+OF_ATTENTION = {"n_blocks": (["1", "24"], ["0", "25"]), "n_heads": (["1", "16"], ["0", "17"])}
 OF_EVERY_NEURAL_RANKER = {
     "epochs": (["1", "1000"], ["0", "1001"]),
     "patience": (["1", "1000"], ["0", "1001"]),
@@ -52,8 +56,9 @@ OF_EVERY_NEURAL_RANKER = {
 BOUNDS |= {
     (ranker, key): values
     for ranker, kind in SETTINGS.items()
-    if issubclass(kind, NeuralSettings)
-    for key, values in OF_EVERY_NEURAL_RANKER.items()
+    for parent, table in ((NeuralSettings, OF_EVERY_NEURAL_RANKER), (AttentionSettings, OF_ATTENTION))
+    if issubclass(kind, parent)
+    for key, values in table.items()
 }
 ALLOWED = [(*key, value) for key, (allowed, _) in BOUNDS.items() for value in allowed]
 REFUSED = [(*key, value) for key, (_, refused) in BOUNDS.items() for value in refused]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hand_made import dataset_of, histories_in
 
-from recsys_core.config import SETTINGS, make_settings
+from recsys_core.config import SETTINGS, NeuralSettings, make_settings
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.split import histories, leave_one_out
 from recsys_core.encoder.cache import TextVectors
@@ -29,7 +29,8 @@ from recsys_core.ranker.popularity import fit_popularity
 
 CPU = torch.device("cpu")
 LETTERS = "abcdefghijklmnopqrst"
-SMALL = ["epochs=2", "embedding_size=8", "n_blocks=1", "max_length=10", "encoder=none"]
+SMALL = ["epochs=2", "embedding_size=8", "max_length=10", "encoder=none"]
+NEURAL = [name for name, kind in SETTINGS.items() if issubclass(kind, NeuralSettings)]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,7 +51,7 @@ def shop() -> Dataset:
 
 
 def trained(dataset: Dataset, ranker: str, folder: Path, changes: list[str] | None = None) -> TrainedModel:
-    fitting = SMALL if ranker == "transformer" else []
+    fitting = SMALL if ranker in NEURAL else []
     return train_model(
         dataset,
         leave_one_out(dataset),
@@ -72,7 +73,7 @@ def test_every_ranker_is_trained_evaluated_and_tested(ranker: str, shop: Dataset
     assert model.verification is not None
     assert model.verification.n_people == 40
     assert not model.verification.verified
-    assert (model.log is not None) == (ranker == "transformer")
+    assert (model.log is not None) == (ranker in NEURAL)
     assert model.seconds > 0
     assert model.peak_memory_bytes > 1e6
 
@@ -134,6 +135,7 @@ def test_an_explanation_is_of_the_item_on_the_list(ranker: str, shop: Dataset, t
     assert found.rank == 1
     assert found.attributions.score == pytest.approx(first["score"], abs=1e-5)
     assert len(found.attributions.values) == len(found.history)
+    assert found.attributions.relative_delta < 0.01
     assert set(found.faithfulness) == set(REMOVALS)
     for figures in found.faithfulness.values():
         assert set(figures) == {found.attributions.method, *RIVALS}

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import CancelledError, ConfigError, DataError, RecsysError
 from recsys_core.files import sha256_of
+from recsys_core.ranker.blocks import BlockName
+from recsys_core.ranker.lstm import CellName, RecurrentRanker
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
@@ -165,6 +167,24 @@ def test_the_next_item_is_learned_from_a_few_negatives(name: LossName):
     recipe = Recipe(40, 40, 8, 0.03, 0.0, 0, loss=LossChoice(name, n_negatives=4))
     log = run(ranker, recipe=recipe, validate=iter(np.arange(40.0)).__next__)
     assert log.epochs[-1].loss < 0.6 * log.epochs[0].loss
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("block", ["ligr", "hstu"])
+def test_the_next_item_is_learned_by_other_blocks(block: BlockName):
+    torch.manual_seed(0)
+    ranker = TransformerRanker(N_ITEMS, 8, 1, 2, max_length=6, dropout=0.0, block=block)
+    run(ranker, recipe=Recipe(40, 40, 8, 0.03, 0.0, 0), validate=iter(np.arange(40.0)).__next__)
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_next_item_is_learned_step_by_step(cell: CellName):
+    torch.manual_seed(0)
+    ranker = RecurrentRanker(N_ITEMS, 8, 1, max_length=6, dropout=0.0, cell=cell)
+    run(ranker, recipe=Recipe(40, 40, 8, 0.03, 0.0, 0), validate=iter(np.arange(40.0)).__next__)
     asked = Histories.of([[3, 4, 5], [10, 11, 12]])
     assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
 

@@ -16,7 +16,9 @@ AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; n
 @app.command()
 def train(
     dataset: str,
-    ranker: Annotated[str, typer.Option(help="transformer, transitions, ease, item-knn or popularity.")],
+    ranker: Annotated[
+        str, typer.Option(help="transformer, bert4rec, lstm, transitions, ease, item-knn or popularity.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the model.")],
     preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0)] = 0,

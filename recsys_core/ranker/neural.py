@@ -29,10 +29,13 @@ class HistoryBatch:
     Attributes:
         items: [B, L] item numbers, oldest first, 0 behind shorter ones.
         lengths: [B] how many of them are real.
+        timestamp_s: [B, L] when each was touched, Unix seconds in double precision, NaN where unknown;
+            None where no time is to be used.
     """
 
     items: Tensor
     lengths: Tensor
+    timestamp_s: Tensor | None = None
 
     @staticmethod
     def of(histories: Histories, max_length: int, device: torch.device) -> "HistoryBatch":

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from recsys_core.config import (
+    Bert4RecSettings,
     EaseSettings,
     ItemKnnSettings,
+    LstmSettings,
     PopularitySettings,
     Settings,
     TransformerSettings,
@@ -13,6 +15,8 @@ from recsys_core.config import (
 )
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import ConfigError
+from recsys_core.ranker.bert4rec import Bert4RecRanker
+from recsys_core.ranker.lstm import RecurrentRanker
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
@@ -59,6 +63,30 @@ def new_neural_ranker(settings: Settings, n_items: int, text_vectors: Tensor | N
                 n_heads=settings.n_heads,
                 max_length=settings.max_length,
                 dropout=settings.dropout,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
+                block=settings.block,
+            )
+        case Bert4RecSettings():
+            return Bert4RecRanker(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                n_blocks=settings.n_blocks,
+                n_heads=settings.n_heads,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                mask_share=settings.mask_share,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
+            )
+        case LstmSettings():
+            return RecurrentRanker(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                n_layers=settings.n_layers,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                cell=settings.cell,
                 text_vectors=text_vectors,
                 use_id=settings.item_id,
             )

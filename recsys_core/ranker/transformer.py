@@ -7,62 +7,12 @@ causal convolution of three items before attention, and an output bias that star
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
-from recsys_core.ranker.attention import attend
+from recsys_core.ranker.blocks import BlockName, new_block
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
-
-
-class Block(nn.Module):
-    """Convolution, self-attention and a feed-forward layer, each added to what came in."""
-
-    def __init__(self, embedding_size: int, n_heads: int, max_length: int, dropout: float) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.attention_norm = nn.LayerNorm(embedding_size)
-        self.convolution = nn.Parameter(torch.zeros(3, embedding_size))
-        self.query_key_value = nn.Linear(embedding_size, 3 * embedding_size)
-        self.output = nn.Linear(embedding_size, embedding_size)
-        self.relative_bias = nn.Parameter(torch.zeros(n_heads, max_length))
-        self.dropout = Dropout(dropout)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(embedding_size),
-            nn.Linear(embedding_size, 4 * embedding_size),
-            nn.GELU(),
-            nn.Linear(4 * embedding_size, embedding_size),
-            Dropout(dropout),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, L, d] → [B, L, d]; position i knows positions up to i."""
-        n, length, size = x.shape
-        normed = self.attention_norm(x)
-        normed = normed + self._convolved(normed)
-        heads = self.query_key_value(normed).view(n, length, 3, self.n_heads, size // self.n_heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, h, L, d/h]
-        mixed = attend(query, key, value, self._bias(length, query.dtype))
-        x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(n, length, size)))
-        return x + self.feed_forward(x)
-
-    def _convolved(self, x: Tensor) -> Tensor:
-        """[B, L, d] a learned mix of each item with the two before it."""
-        before, length = F.pad(x, (0, 0, 2, 0)), x.shape[1]
-        weights = self.convolution.to(x.dtype)
-        mixed = weights[0] * x
-        for step in (1, 2):
-            mixed = torch.addcmul(mixed, weights[step], before[:, 2 - step : 2 - step + length])
-        return mixed
-
-    def _bias(self, length: int, dtype: torch.dtype) -> Tensor:
-        """[h, L, L] bias by distance, −∞ towards the future."""
-        place = torch.arange(length, device=self.relative_bias.device)
-        distance = place[:, None] - place
-        bias = self.relative_bias[:, distance.clamp(min=0)]
-        return bias.masked_fill(distance < 0, -torch.inf).to(dtype)
 
 
 class TransformerRanker(NeuralRanker):
@@ -78,18 +28,19 @@ class TransformerRanker(NeuralRanker):
         dropout: float,
         text_vectors: Tensor | None = None,
         use_id: bool = True,
+        block: BlockName = "sasrec",
     ) -> None:
         if embedding_size % n_heads:
             raise ConfigError(f"embedding_size ({embedding_size}) must be divisible by n_heads ({n_heads})")
         super().__init__(ItemVectors(n_items, embedding_size, text_vectors, use_id), n_items, max_length)
         self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
-            Block(embedding_size, n_heads, max_length, dropout) for _ in range(n_blocks)
+            new_block(block, embedding_size, n_heads, max_length, dropout) for _ in range(n_blocks)
         )
         self.norm = nn.LayerNorm(embedding_size)
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))
         for block in self.blocks:
-            x = block(x)
+            x = block(x, batch)
         return self.norm(x)

@@ -1,0 +1,193 @@
+"""Each block against its definition written with loops, values and gradients."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hand_made import M, shaken
+from torch import Tensor, nn
+
+from recsys_core.ranker.attention import attend
+from recsys_core.ranker.blocks import (
+    AttentionBlock,
+    BlockName,
+    HstuBlock,
+    LigrBlock,
+    SasrecBlock,
+    new_block,
+    time_buckets,
+)
+from recsys_core.ranker.neural import HistoryBatch
+
+SIZE, HEADS, HEAD, LENGTH, LONGEST = 8, 2, 4, 5, 6
+CAUSAL = [(place, other) for place in range(LENGTH) for other in range(place + 1)]
+
+
+def example(seed: int = 0) -> Tensor:
+    """[1, L, d] in double precision, to be differentiated."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(1, LENGTH, SIZE, generator=generator, dtype=torch.float64, requires_grad=True)
+
+
+def batch(lengths: list[int], timestamp_s: list[float] | None = None) -> HistoryBatch:
+    times = None if timestamp_s is None else torch.tensor([timestamp_s], dtype=torch.float64)
+    return HistoryBatch(torch.ones(len(lengths), LENGTH, dtype=torch.long), torch.tensor(lengths), times)
+
+
+def double(block: M) -> M:
+    torch.manual_seed(0)
+    return shaken(block.double())
+
+
+def assert_equal_with_gradients(block: nn.Module, found: Tensor, expected: Tensor, x: Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    direction = torch.randn(found.shape, generator=torch.Generator().manual_seed(1), dtype=found.dtype)
+    inputs = [x, *block.parameters()]
+    gradients = [
+        torch.autograd.grad((value * direction).sum(), inputs, allow_unused=True, materialize_grads=True)
+        for value in (found, expected)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
+
+
+def convolved(block: AttentionBlock, normed: Tensor, n_real: int) -> Tensor:
+    """[L, d] each place with its neighbours, one at a time."""
+    steps = (0, -1, -2, 1, 2) if block.both_ways else (0, -1, -2)
+    rows: list[Tensor] = []
+    for place in range(LENGTH):
+        row = normed[place]
+        for weight, step in zip(block.convolution, steps, strict=True):
+            if 0 <= place + step < n_real:
+                row = row + weight * normed[place + step]
+        rows.append(row)
+    return torch.stack(rows)
+
+
+def attended(block: AttentionBlock, x: Tensor, n_real: int = LENGTH) -> Tensor:
+    """[L, d] softmax attention, one head, place and pair at a time."""
+    mixed = convolved(block, block.attention_norm(x), n_real)
+    query, key, value = block.query_key_value(mixed).chunk(3, -1)
+    rows: list[Tensor] = []
+    for place in range(LENGTH):
+        heads: list[Tensor] = []
+        others = range(n_real) if block.both_ways else range(place + 1)
+        for head in range(HEADS):
+            own = slice(HEAD * head, HEAD * (head + 1))
+            first = LONGEST - 1 if block.both_ways else 0
+            logits = torch.stack(
+                [
+                    query[place, own] @ key[other, own] / math.sqrt(HEAD)
+                    + block.relative_bias[head, first + place - other]
+                    for other in others
+                ]
+            )
+            weights = logits.exp() / logits.exp().sum()
+            heads.append(
+                sum((w * value[o, own] for w, o in zip(weights, others, strict=True)), torch.zeros(()))
+            )
+        rows.append(torch.cat(heads))
+    return block.output(torch.stack(rows))
+
+
+def test_a_sasrec_block_is_attention_and_a_feed_forward_layer():
+    block, x = double(SasrecBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    between = x[0] + attended(block, x[0])
+    norm, wide, _, narrow, _ = block.feed_forward
+    expected = between + narrow(F.gelu(wide(norm(between))))
+    assert_equal_with_gradients(block, block(x, batch([LENGTH]))[0], expected, x)
+
+
+def test_a_ligr_block_lets_both_parts_in_through_gates():
+    block, x = double(LigrBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    between = x[0] + torch.sigmoid(block.attention_gate(x[0])) * attended(block, x[0])
+    both = block.gate_and_value(block.feed_forward_norm(between))
+    width = both.shape[1] // 2
+    inner = block.narrowing(both[:, :width] * torch.sigmoid(both[:, :width]) * both[:, width:])
+    expected = between + torch.sigmoid(block.feed_forward_gate(between)) * inner
+    assert_equal_with_gradients(block, block(x, batch([LENGTH]))[0], expected, x)
+
+
+@pytest.mark.parametrize("n_real", [1, 3, LENGTH])
+def test_a_block_that_looks_both_ways_sees_all_that_is_real(n_real: int):
+    block, x = double(SasrecBlock(SIZE, HEADS, LONGEST, 0.1, both_ways=True)), example()
+    between = x[0] + attended(block, x[0], n_real)
+    norm, wide, _, narrow, _ = block.feed_forward
+    expected = (between + narrow(F.gelu(wide(norm(between)))))[:n_real]
+    assert_equal_with_gradients(block, block(x, batch([n_real]))[0, :n_real], expected, x)
+
+
+@pytest.mark.parametrize("timestamp_s", [None, [0.0, 1.0, 100.0, 1e5, 1e9]], ids=["no times", "times"])
+def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamp_s: list[float] | None):
+    block, x = double(HstuBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    parts = block.gate_value_query_key(block.input_norm(x[0]))
+    gate, value, query, key = (parts * torch.sigmoid(parts)).chunk(4, -1)
+    mixed = [[torch.zeros(HEAD, dtype=torch.float64)] * HEADS for _ in range(LENGTH)]
+    for head, (place, other) in itertools.product(range(HEADS), CAUSAL):
+        own = slice(HEAD * head, HEAD * (head + 1))
+        logit = query[place, own] @ key[other, own] + block.relative_bias[head, place - other]
+        if timestamp_s is not None:
+            gap = max(1.0, timestamp_s[place] - timestamp_s[other])
+            logit = logit + block.time_bias[1 + math.floor(math.log(gap) / 0.301), head]
+        weight = logit * torch.sigmoid(logit) / (place + 1)
+        mixed[place][head] = mixed[place][head] + weight * value[other, own]
+    rows = torch.stack([torch.cat(heads) for heads in mixed])
+    normed = (rows - rows.mean(1, keepdim=True)) / (rows.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    expected = x[0] + block.output(normed * gate)
+    assert_equal_with_gradients(block, block(x, batch([LENGTH], timestamp_s))[0], expected, x)
+
+
+@pytest.mark.parametrize("name", ["sasrec", "ligr", "hstu"])
+def test_no_block_knows_the_future(name: BlockName):
+    block, x = double(new_block(name, SIZE, HEADS, LONGEST, 0.1)), example().detach()
+    later = x.clone()
+    later[0, 3:] += 1
+    times, later_times = [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 9e5, 9e8]
+    before, after = block(x, batch([5], times)), block(later, batch([5], later_times))
+    torch.testing.assert_close(before[0, :3], after[0, :3], rtol=0, atol=1e-12)
+    assert (before[0, 3:] - after[0, 3:]).abs().max() > 0.1
+
+
+def test_time_between_two_items_falls_in_a_bucket_of_its_logarithm():
+    """0 and 1 s: the first. e^0.602 = 1.83 s begins the third; 1e9 s: 1 + floor(20.723 / 0.301) = 69."""
+    times = torch.tensor([[0.0, 1.0, 1.9, 1e9, math.nan, 1e300]], dtype=torch.float64)
+    found = time_buckets(times)[0]
+    assert found[0].tolist() == [1, 1, 3, 69, 0, 71]
+    assert found[4].tolist() == [0] * 6
+    assert torch.equal(found, found.T)
+
+
+def test_seconds_are_told_apart_in_the_present_day():
+    """In single precision 1.76e9 and 1.76e9 + 60 would be one moment."""
+    times = torch.tensor([[1.76e9, 1.76e9 + 60]], dtype=torch.float64)
+    assert time_buckets(times)[0, 0].tolist() == [1, 1 + math.floor(math.log(60) / 0.301)]
+
+
+def test_hidden_places_get_no_attention_and_no_gradient():
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(2, HEADS, LENGTH, HEAD, generator=generator, dtype=torch.float64, requires_grad=True)
+        for _ in range(3)
+    )
+    bias = torch.randn(HEADS, LENGTH, LENGTH, generator=generator, dtype=torch.float64, requires_grad=True)
+    real = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    found = attend(query, key, value, bias, real)
+    mask = bias[None].masked_fill(~real[:, None, None], -torch.inf)
+    expected = F.scaled_dot_product_attention(query, key, value, mask)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    inputs = (query, key, value, bias)
+    gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in (found, expected)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-10)
+    assert gradients[0][1][1, :, 2:].abs().max() == 0
+
+
+def test_attention_with_hidden_places_equals_finite_differences():
+    generator = np.random.default_rng(0)
+    tensors = [torch.from_numpy(generator.normal(size=(1, 1, 3, 2))).requires_grad_() for _ in range(3)]
+    bias = torch.from_numpy(generator.normal(size=(1, 3, 3))).requires_grad_()
+    real = torch.tensor([[True, False, True]])
+    assert torch.autograd.gradcheck(lambda q, k, v, b: attend(q, k, v, b, real), (*tensors, bias))
