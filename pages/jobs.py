@@ -8,7 +8,15 @@ from recsys_core.store.records import JobRecord
 from recsys_core.store.workspace import Workspace
 from ui import cache, state
 from ui.components import EXPLORE, TRAIN, empty_state, errors_as_sentences, page_header, table
-from ui.job_rows import cancel_button, job_label, job_title, outcome, progress_line, state_badge
+from ui.job_rows import (
+    cancel_button,
+    job_label,
+    job_title,
+    outcome,
+    progress_line,
+    resume_button,
+    state_badge,
+)
 from ui.text import duration, plain, t, when
 
 
@@ -75,6 +83,7 @@ def _one_job(workspace: Workspace, jobs: list[JobRecord]) -> None:
         parts.append(t("jobs.took", duration=duration(_took_s(job))))
     st.caption(" · ".join(parts))
     outcome(job)
+    resume_button(job, "resume_job")
     if job.state == "done" and job.result and st.button(t("jobs.open_model"), key="open_job_model"):
         state.update(dataset=job.spec["dataset"], model=job.result["model"])
         st.switch_page(EXPLORE)

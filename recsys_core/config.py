@@ -3,11 +3,13 @@
 A bad setting is answered with all problems at once, each with what is allowed.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys_core.errors import ConfigError
@@ -57,8 +59,14 @@ class NeuralSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
+    accumulation: Annotated[int, Field(ge=1, le=1_024)] = 1  # pieces of a batch, one after the other
+    schedule: Literal["cosine", "constant", "linear"] = "cosine"
+    warm_up_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    max_gradient_norm: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
+    encoder_pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     item_id: bool = True
     loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"] = "softmax"
     n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
@@ -123,6 +131,11 @@ SETTINGS: dict[str, type[Settings]] = {
 _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
     ("transformer", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
+    ("bert4rec", "quick"): {"epochs": 20, "max_length": 50, "embedding_size": 48, "patience": 15},
+    ("bert4rec", "balanced"): {"epochs": 40, "patience": 15},
+    ("bert4rec", "best"): {"epochs": 120, "max_length": 200, "embedding_size": 96, "patience": 30},
+    ("lstm", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
+    ("lstm", "best"): {"epochs": 40, "max_length": 200, "embedding_size": 128, "patience": 10},
 }
 
 
@@ -211,3 +224,16 @@ def bounds(kind: type[Settings], key: str) -> str:
         if hasattr(limit, name)
     ]
     return " ".join(["it must be", _TYPE_WORDS.get(field.annotation, "a value"), *limits])
+
+
+def limits(field: FieldInfo) -> tuple[float | None, float | None]:
+    """The smallest and the largest number that a setting may have; None where there is no bound."""
+    low = high = None
+    for bound in field.metadata:
+        low = getattr(bound, "ge", low)
+        high = getattr(bound, "le", high)
+        if hasattr(bound, "gt"):
+            low = math.nextafter(float(bound.gt), math.inf)
+        if hasattr(bound, "lt"):
+            high = math.nextafter(float(bound.lt), -math.inf)
+    return low, high

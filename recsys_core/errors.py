@@ -40,4 +40,4 @@ class StoreError(RecsysError):
 
 
 class CancelledError(RecsysError):
-    """A person stopped the work; nothing was kept."""
+    """A person stopped the work; no result was kept."""

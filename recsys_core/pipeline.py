@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import NeuralSettings, Settings
+from recsys_core.config import EaseSettings, NeuralSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories
-from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import NGRAMS
+from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,
@@ -43,14 +44,17 @@ from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.ranker.registry import fit_counting_ranker, new_neural_ranker
+from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
 from recsys_core.ranker.top_k import mask_seen, top_k
-from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, train
-from recsys_core.trainer.objective import LossChoice
+from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
+from recsys_core.trainer.memory import check_ease_memory, free_bytes
+from recsys_core.trainer.processes import ALONE, Processes
+from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 NO_ENCODER = "none"
 VERIFIED_PEOPLE = 200
+GUESSED_TEXT_SIZE = 384  # of an item's text vector, before the encoder has been asked
 
 Progress = Callable[[float, str], None]
 
@@ -78,6 +82,20 @@ class TrainedModel:
     verification: Verification | None
     seconds: float
     peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A ranker as its training left it, before anything is known of how good it is.
+
+    Attributes:
+        text: the items' text vectors; None for rankers without text.
+        log: epochs and their validation NDCG@10; None for counting rankers.
+    """
+
+    ranker: Ranker
+    text: TextVectors | None
+    log: TrainingLog | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +129,24 @@ class Explanation:
 
 
 def encode_items(
-    dataset: Dataset, encoder: str, device: torch.device, cache: Path, progress: Progress
+    dataset: Dataset,
+    split: Split,
+    encoder: str,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    options: EncoderOptions | None = None,
 ) -> TextVectors | None:
     """The text vectors of all items, from the cache where the same texts were encoded before."""
     if encoder == NO_ENCODER:
         return None
     return encode_texts(
-        dataset.item_texts(),
+        item_texts(dataset, split),
         encoder,
         device,
         cache,
         lambda share: progress(share, "Reading the items' texts"),
+        options,
     )
 
 
@@ -136,26 +161,30 @@ def train_model(
     cache: Path,
     progress: Progress,
     on_epoch: Callable[[Epoch], None],
+    checkpoint: Path | None = None,
+    processes: Processes = ALONE,
 ) -> TrainedModel:
     """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
 
     Raises:
         DataError: the data are too small for this.
-        ConfigError: settings that contradict each other, or an encoder that isn't there.
+        ConfigError: settings that contradict each other, an encoder that isn't there, too little memory,
+            or the checkpoint of another run.
     """
-    _check_size(dataset, split)
     start = time.perf_counter()
-    known = histories(dataset, split, "valid")
-    text: TextVectors | None = None
-    log: TrainingLog | None = None
-    if isinstance(settings, NeuralSettings):
-        text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
-        ranker, log = _train_neural(
-            dataset, split, settings, text, seed, device, lambda s, m: progress(0.1 + 0.7 * s, m), on_epoch
-        )
-    else:
-        progress(0.1, "Counting")
-        ranker = fit_counting_ranker(settings, known, dataset.n_items)
+    learned = learn(
+        dataset,
+        split,
+        settings,
+        seed=seed,
+        device=device,
+        cache=cache,
+        progress=lambda share, message: progress(0.8 * share, message),
+        on_epoch=on_epoch,
+        checkpoint=checkpoint,
+        processes=processes,
+    )
+    ranker, text, log = learned.ranker, learned.text, learned.log
     progress(0.8, "Evaluating")
     valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
     progress(0.85, "Testing its explanations")
@@ -176,6 +205,67 @@ def train_model(
     )
 
 
+def learn(
+    dataset: Dataset,
+    split: Split,
+    settings: Settings,
+    *,
+    seed: int,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None],
+    checkpoint: Path | None = None,
+    processes: Processes = ALONE,
+) -> Learned:
+    """Learns from the split's training part, watched on its validation part; the test part is not touched.
+
+    Args:
+        dataset: whose events, people and items.
+        split: what is held out.
+        settings: of the ranker.
+        seed: decides everything that is drawn.
+        device: where.
+        cache: folder of encoded texts.
+        progress: told the share that is done, and with what it is busy.
+        on_epoch: told about each epoch.
+        checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
+        processes: those that train together, each with this same call.
+
+    Raises:
+        DataError, ConfigError: as `train_model`.
+    """
+    _check_size(dataset, split)
+    if not isinstance(settings, NeuralSettings):
+        if isinstance(settings, EaseSettings):
+            check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
+        progress(0.1, "Counting")
+        known = histories(dataset, split, "valid")
+        return Learned(fit_counting_ranker(settings, known, dataset.n_items), None, None)
+    check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
+    if not processes.is_first:
+        processes.wait_for_all()  # for the first one's texts in the cache
+    options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
+    text = encode_items(
+        dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+    )
+    if processes.is_first:
+        processes.wait_for_all()
+    ranker, log = train_neural_ranker(
+        dataset,
+        split,
+        settings,
+        text,
+        seed,
+        device,
+        lambda s, m: progress(0.1 + 0.9 * s, m),
+        on_epoch,
+        checkpoint,
+        processes,
+    )
+    return Learned(ranker, text, log)
+
+
 def recommend_for_wish(
     text: TextVectors | None, dataset: Dataset, wish: str, k: int, device: torch.device, cache: Path
 ) -> pd.DataFrame:
@@ -184,13 +274,17 @@ def recommend_for_wish(
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
     """
-    if text is None or text.encoder == NGRAMS:
+    if text is None:
         raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
     if not wish.strip():
         raise ConfigError("the wish is empty; type a few words")
-    wished = encode_texts([wish], text.encoder, device, cache).vectors[0].astype(np.float32)
+    wished = encode_more(text, [wish], device, cache, as_query=True)
+    if wished.warning or not wished.vectors.any():
+        raise ConfigError(
+            wished.warning or f"no item's text has anything in common with '{wish}'; type other words"
+        )
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
-    scores[0, 1:] = text.vectors.astype(np.float32) @ wished
+    scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
@@ -272,43 +366,12 @@ def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Re
     return Reranker(reranking, ItemFacts(known.vectors, category_shares(dataset), known.popularity))
 
 
-def _train_neural(
-    dataset: Dataset,
-    split: Split,
-    settings: NeuralSettings,
-    text: TextVectors | None,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-    on_epoch: Callable[[Epoch], None],
-) -> tuple[NeuralRanker, TrainingLog]:
-    known = histories(dataset, split, "valid")
-    torch.manual_seed(seed)
-    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
-    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
-    recipe = Recipe(
-        epochs=settings.epochs,
-        patience=settings.patience,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        seed=seed,
-        precision=settings.precision,
-        loss=LossChoice(
-            settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
-        ),
-    )
-    callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
-
-    def validate() -> float:
-        return evaluate(ranker, dataset, split, "valid").mean("ndcg@10")
-
-    log = train(ranker, known, validate, recipe, device, callbacks)
-    return ranker, log
-
-
 def _check_size(dataset: Dataset, split: Split) -> None:
+    if dataset.n_users < 2:
+        raise DataError(
+            f"the data set has {dataset.n_users} person, so there is nobody to learn from for anybody else; "
+            "at least 2 are needed"
+        )
     if dataset.n_items < 2:
         raise DataError("the data set has one item, so there is nothing to rank; at least 2 are needed")
     if not (split.test_row >= 0).any():

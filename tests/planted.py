@@ -9,7 +9,8 @@ import torch
 
 from recsys_core.data.dataset import Histories
 from recsys_core.ranker.transformer import TransformerRanker
-from recsys_core.trainer.loop import Callbacks, Recipe, train
+from recsys_core.trainer.loop import train
+from recsys_core.trainer.recipe import Callbacks, Recipe
 
 NOISE = np.arange(3, 11)
 EPOCHS = 12

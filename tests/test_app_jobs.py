@@ -44,7 +44,7 @@ def test_running_job_is_cancelled_with_one_click(workspace: Workspace) -> None:
     assert time.monotonic() - start < 5.0
     assert jobs.show(workspace, job.id).state == "cancelled"
     assert "Nothing is running." in texts(app)
-    assert "nothing of it was kept" in texts(app)
+    assert "no model of it was kept" in texts(app)
 
 
 def test_failed_job_says_why(workspace: Workspace) -> None:

@@ -141,7 +141,7 @@ def test_running_job_shows_its_curves_in_a_new_session(
         assert len(app.get("plotly_chart")) == 1
         app.button(key="cancel_training").click().run()
         assert workspace.resolve("job", job.id).state == "cancelled"
-        assert "nothing of it was kept" in texts(app)
+        assert "no model of it was kept" in texts(app)
     finally:
         jobs.cancel(workspace, job.id)
 

@@ -13,7 +13,8 @@ from recsys_core.ranker.bert4rec import Bert4RecRanker, draw_masks
 from recsys_core.ranker.neural import HistoryBatch, Prediction
 from recsys_core.ranker.noise import seed_noise
 from recsys_core.ranker.top_k import mask_seen, top_k
-from recsys_core.trainer.loop import Callbacks, Recipe, train
+from recsys_core.trainer.loop import train
+from recsys_core.trainer.recipe import Callbacks, Recipe
 from recsys_core.trainer.windows import seen_before
 
 N_ITEMS = 12
@@ -138,13 +139,16 @@ def test_a_history_is_scored_as_if_its_next_item_were_hidden():
 
 
 def test_the_next_item_of_a_cycle_is_learned():
+    """Of five candidates each time; by chance two or three of the twelve would be right."""
     cycles = [[(start + step) % N_ITEMS + 1 for step in range(8)] for start in range(N_ITEMS)]
-    ranker, rising = fresh(), iter(range(60))
-    recipe = Recipe(60, 60, batch_size=4, learning_rate=0.03, weight_decay=0.0, seed=0, precision="fp32")
-    callbacks = Callbacks(lambda share: None, lambda epoch: None)
+    torch.manual_seed(0)
+    ranker = Bert4RecRanker(N_ITEMS, 16, 1, 2, 8, dropout=0.0, mask_share=0.1)
+    recipe = Recipe(30, 30, batch_size=4, learning_rate=0.02, weight_decay=0.0, seed=0, precision="fp32")
+    callbacks, rising = Callbacks(lambda share: None, lambda epoch: None), iter(range(30))
     train(ranker, Histories.of(cycles), lambda: float(next(rising)), recipe, torch.device("cpu"), callbacks)
-    asked_of = Histories.of([[3, 4, 5, 6, 7, 8, 9], [6, 7, 8, 9, 10, 11, 12]])
-    assert top_k(mask_seen(ranker.score(asked_of), asked_of), 1).tolist() == [[10], [1]]
+    first_seven = Histories.of([cycle[:7] for cycle in cycles])
+    first = top_k(mask_seen(ranker.score(first_seven), first_seven), 1)[:, 0]
+    assert (first == [cycle[7] for cycle in cycles]).sum() >= 10
 
 
 def test_heads_that_do_not_divide_the_embedding_are_an_error():

@@ -32,8 +32,8 @@ def example(seed: int = 0) -> Tensor:
     return torch.randn(1, LENGTH, SIZE, generator=generator, dtype=torch.float64, requires_grad=True)
 
 
-def batch(lengths: list[int], timestamp_s: list[float] | None = None) -> HistoryBatch:
-    times = None if timestamp_s is None else torch.tensor([timestamp_s], dtype=torch.float64)
+def batch(lengths: list[int], timestamps_s: list[float] | None = None) -> HistoryBatch:
+    times = None if timestamps_s is None else torch.tensor([timestamps_s], dtype=torch.float64)
     return HistoryBatch(torch.ones(len(lengths), LENGTH, dtype=torch.long), torch.tensor(lengths), times)
 
 
@@ -120,8 +120,8 @@ def test_a_block_that_looks_both_ways_sees_all_that_is_real(n_real: int):
     assert_equal_with_gradients(block, block(x, batch([n_real]))[0, :n_real], expected, x)
 
 
-@pytest.mark.parametrize("timestamp_s", [None, [0.0, 1.0, 100.0, 1e5, 1e9]], ids=["no times", "times"])
-def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamp_s: list[float] | None):
+@pytest.mark.parametrize("timestamps_s", [None, [0.0, 1.0, 100.0, 1e5, 1e9]], ids=["no times", "times"])
+def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamps_s: list[float] | None):
     block, x = double(HstuBlock(SIZE, HEADS, LONGEST, 0.1)), example()
     parts = block.gate_value_query_key(block.input_norm(x[0]))
     gate, value, query, key = (parts * torch.sigmoid(parts)).chunk(4, -1)
@@ -129,15 +129,15 @@ def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamp_s: list[floa
     for head, (place, other) in itertools.product(range(HEADS), CAUSAL):
         own = slice(HEAD * head, HEAD * (head + 1))
         logit = query[place, own] @ key[other, own] + block.relative_bias[head, place - other]
-        if timestamp_s is not None:
-            gap = max(1.0, timestamp_s[place] - timestamp_s[other])
+        if timestamps_s is not None:
+            gap = max(1.0, timestamps_s[place] - timestamps_s[other])
             logit = logit + block.time_bias[1 + math.floor(math.log(gap) / 0.301), head]
         weight = logit * torch.sigmoid(logit) / (place + 1)
         mixed[place][head] = mixed[place][head] + weight * value[other, own]
     rows = torch.stack([torch.cat(heads) for heads in mixed])
     normed = (rows - rows.mean(1, keepdim=True)) / (rows.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
     expected = x[0] + block.output(normed * gate)
-    assert_equal_with_gradients(block, block(x, batch([LENGTH], timestamp_s))[0], expected, x)
+    assert_equal_with_gradients(block, block(x, batch([LENGTH], timestamps_s))[0], expected, x)
 
 
 @pytest.mark.parametrize("name", ["sasrec", "ligr", "hstu"])

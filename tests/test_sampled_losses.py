@@ -152,7 +152,7 @@ def test_with_every_item_drawn_as_often_as_expected_it_is_the_full_softmax():
     full = softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
     items = np.arange(1, N_ITEMS + 1)
     allowed = allowed_negatives(items, asked.targets.numpy(), seen)
-    positive = ranker.pair_logits(asked.states, vectors[asked.targets], ranker.item_bias[asked.targets])
+    positive = ranker.own_logits(asked.states, vectors[asked.targets], ranker.item_bias[asked.targets])
     negative = ranker.logits(asked.states, vectors[1:], ranker.item_bias[1:])
     sampled = sampled_softmax(positive, negative, allowed, torch.zeros(N_ITEMS, dtype=torch.float64))
     torch.testing.assert_close(sampled, full)
@@ -173,13 +173,13 @@ def test_many_negatives_come_close_to_the_full_softmax_however_they_are_drawn(ex
     seed_noise(0)
     sampled = Objective.of(choice, counts).loss(ranker, asked, vectors, seen)
     full = Objective.of(LossChoice("softmax"), counts).loss(ranker, asked, vectors, seen)
-    assert float(sampled) == pytest.approx(float(full), rel=0.02)
+    assert sampled.item() == pytest.approx(full.item(), rel=0.02)
 
 
 def losses_of(name: LossName, seed: int) -> float:
     ranker, asked, vectors, seen = example()
     seed_noise(seed)
-    return float(Objective.of(LossChoice(name, 5), np.ones(N_ITEMS + 1)).loss(ranker, asked, vectors, seen))
+    return Objective.of(LossChoice(name, 5), np.ones(N_ITEMS + 1)).loss(ranker, asked, vectors, seen).item()
 
 
 @pytest.mark.parametrize("name", ["sampled-softmax", "gbce", "bce", "bpr"])

@@ -22,8 +22,10 @@ from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.checkpoints import save_ranker
 from recsys_core.trainer.device import choose_device
-from recsys_core.trainer.loop import Callbacks, Epoch, Recipe, TrainingLog, rate_at, train
+from recsys_core.trainer.loop import train
 from recsys_core.trainer.objective import LossChoice, LossName
+from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog
+from recsys_core.trainer.schedule import rate_at
 from recsys_core.trainer.windows import batches, cut_windows, seen_before
 
 CPU = torch.device("cpu")

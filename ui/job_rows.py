@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from recsys_core.actions.jobs import cancel_job
+from recsys_core.actions.jobs import can_resume, cancel_job, resume_job
 from recsys_core.store.records import JobRecord
 from ui import cache
 from ui.components import errors_as_sentences, sentence
@@ -64,6 +64,16 @@ def cancel_button(job: JobRecord, key: str) -> None:
         with errors_as_sentences(), st.spinner(t("jobs.cancelling")):
             cancel_job(cache.workspace(), job.id)
         st.rerun()
+
+
+def resume_button(job: JobRecord, key: str) -> None:
+    """Starts a job again that ended without a result; nothing for any other."""
+    if can_resume(job) and st.button(
+        t("jobs.resume"), key=key, icon=":material/resume:", help=t("jobs.resume_help")
+    ):
+        with errors_as_sentences():
+            resume_job(cache.workspace(), job.id)
+            st.rerun()
 
 
 def outcome(job: JobRecord) -> None:

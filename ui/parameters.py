@@ -1,11 +1,12 @@
 """A widget for every setting of a ranker, made from its settings class: bounds there are limits here."""
 
 import math
+from typing import Literal, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from recsys_core.config import SETTINGS, make_settings
+from recsys_core.config import SETTINGS, limits, make_settings
 from ui import state
 from ui.text import has, t
 
@@ -30,23 +31,12 @@ def draw_parameters(ranker: str, preset: str) -> list[str]:
     return changes
 
 
-def limits(field: FieldInfo) -> tuple[float | None, float | None]:
-    """The smallest and the largest number that a setting may have; None where there is no bound."""
-    low = high = None
-    for bound in field.metadata:
-        low = getattr(bound, "ge", low)
-        high = getattr(bound, "le", high)
-        if hasattr(bound, "gt"):
-            low = math.nextafter(float(bound.gt), math.inf)
-        if hasattr(bound, "lt"):
-            high = math.nextafter(float(bound.lt), -math.inf)
-    return low, high
-
-
 def _widget(name: str, field: FieldInfo, key: str) -> Value | None:
     label = t(f"train.set_{name}") if has(f"train.set_{name}") else name
     about = t(f"train.set_{name}_help") if has(f"train.set_{name}_help") else None
     low, high = limits(field)
+    if get_origin(field.annotation) is Literal:
+        return st.selectbox(label, get_args(field.annotation), key=key, help=about)
     if field.annotation is bool:
         return st.toggle(label, key=key, help=about)
     if field.annotation is int:

@@ -10,7 +10,7 @@ from recsys_core.store.records import JobRecord, ModelRecord
 from ui import cache, state
 from ui.charts import training_curves
 from ui.components import EXPLORE, chart, errors_as_sentences, figure_of, help_text, metric_name, table
-from ui.job_rows import cancel_button, job_title, outcome, progress_line, state_badge
+from ui.job_rows import cancel_button, job_title, outcome, progress_line, resume_button, state_badge
 from ui.text import plain, t, when
 
 TRAINING_KINDS = ("train",)
@@ -54,6 +54,7 @@ def _draw(job: JobRecord) -> None:
         progress_line(job)
         cancel_button(job, "cancel_training")
     outcome(job)
+    resume_button(job, "resume_training")
     epochs = pd.DataFrame(job_events(cache.workspace(), job.id))
     if len(epochs) > 0:
         _curves(epochs, _planned_epochs(job))

@@ -10,7 +10,8 @@ from recsys_core.store import jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.reporter import JobReporter
 from recsys_core.store.workspace import Workspace
-from recsys_core.trainer.loop import Epoch
+from recsys_core.trainer.recipe import Epoch
+from recsys_core.trainer.resume import CHECKPOINT_FILE
 
 TRAIN = "train"
 
@@ -45,7 +46,10 @@ def submit_training(
 
 
 def run_training(workspace: Workspace, spec: dict[str, Any], reporter: JobReporter) -> dict[str, Any]:
-    """What the worker does for a training job; its result is that of `reclens train --json`."""
+    """What the worker does for a training job; its result is that of `reclens train --json`.
+
+    Its folder keeps a checkpoint until the model is there, so that the job can be resumed.
+    """
 
     def follow(epoch: Epoch) -> None:
         reporter.event(asdict(epoch))
@@ -55,7 +59,8 @@ def run_training(workspace: Workspace, spec: dict[str, Any], reporter: JobReport
         reporter.progress(share, message)
         reporter.check_cancelled()
 
-    record = models.train(workspace, **spec, progress=report, on_epoch=follow)
+    checkpoint = reporter.folder / CHECKPOINT_FILE
+    record = models.train(workspace, **spec, progress=report, on_epoch=follow, checkpoint=checkpoint)
     return models.training_json(record)
 
 
@@ -76,8 +81,26 @@ def show_job(workspace: Workspace, job_id: str) -> JobRecord:
 
 
 def cancel_job(workspace: Workspace, job_id: str) -> JobRecord:
-    """Stops a job: within five seconds its process is gone, and nothing of it is kept."""
+    """Stops a job: within five seconds its process is gone; what resuming needs stays in its folder."""
     return jobs.cancel(workspace, job_id)
+
+
+def can_resume(job: JobRecord) -> bool:
+    """Whether a job ended without a result, and may be resumed."""
+    return job.kind == TRAIN and not job.is_active and job.state != "done"
+
+
+def resume_job(workspace: Workspace, job_id: str) -> JobRecord:
+    """Starts a job once more: training goes on behind its last whole epoch, to the very same weights.
+
+    Raises:
+        DataError: it is done or under way, or the name of its model has been taken since.
+        NotFoundError: there is none of that id.
+    """
+    job = jobs.show(workspace, job_id)
+    if can_resume(job):
+        workspace.check_free("model", job.spec["name"])
+    return jobs.resume(workspace, job_id)
 
 
 def job_events(workspace: Workspace, job_id: str) -> list[dict[str, Any]]:

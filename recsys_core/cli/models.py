@@ -23,16 +23,31 @@ def train(
     preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     set: Annotated[list[str] | None, typer.Option(help="key=value, repeated.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="A file that `reclens search` wrote.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="File kept after every epoch; if it is there, training goes on.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a ranker, evaluate it, and test whether its explanations are true."""
     from recsys_core.actions import models
+    from recsys_core.actions.searches import changes_in
 
     reply = answer(workspace, json)
+    changes = [*(changes_in(settings, ranker) if settings else []), *(set or [])]
     record = models.train(
-        reply.workspace, dataset, ranker, name, preset, seed, set or [], device, progress=reply.progress
+        reply.workspace,
+        dataset,
+        ranker,
+        name,
+        preset,
+        seed,
+        changes,
+        device,
+        progress=reply.progress,
+        checkpoint=checkpoint,
     )
     found = models.training_json(record)
     text = f"{record.name} ({record.id}): trained in {found['seconds']:.1f} s\n" + _figures(found["test"])
@@ -44,17 +59,24 @@ def evaluate(
     model: str,
     k: Annotated[int, typer.Option(min=1)] = 10,
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    slices: Annotated[bool, typer.Option("--slices", help="Also cold and warm, head and tail.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Rank all items for everybody and see where the held-out ones land."""
     from recsys_core.actions import models
+    from recsys_core.actions.comparisons import slices_json
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
-    evaluation = models.evaluate_model(models.open_model(reply.workspace, model), part, k)
+    opened = models.open_model(reply.workspace, model)
+    evaluation = models.evaluate_model(opened, part, k)
     found: dict[str, Any] = {"n_users": evaluation.n_users, "split": part, **evaluation.summary()}
-    reply.write(found, f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}")
+    text = f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}"
+    if slices:
+        found["slices"] = slices_json(opened, evaluation)
+        text += "\n" + table_text(found["slices"], list(found["slices"][0]))
+    reply.write(found, text)
 
 
 @app.command()

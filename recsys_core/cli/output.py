@@ -66,7 +66,9 @@ class Answer:
         return Workspace.open(self.home, Environment().database_url)
 
     def write(self, value: Any, text: str) -> None:
-        """JSON without NaN where it was asked for, else a text for people."""
+        """JSON without NaN where it was asked for, else a text for people; once, of several processes."""
+        if not _is_first_process():
+            return
         if self.as_json:
             typer.echo(json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False, default=str))
         else:
@@ -74,7 +76,7 @@ class Answer:
 
     def progress(self, share: float, message: str) -> None:
         """A line on stderr that overwrites itself, where a person is looking."""
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and _is_first_process():
             end = "\n" if share >= 1 else ""
             sys.stderr.write(f"\r\x1b[K{share:4.0%} {message}{end}")
             sys.stderr.flush()
@@ -105,6 +107,11 @@ def table_text(rows: list[dict[str, Any]], columns: list[str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     )
+
+
+def _is_first_process() -> bool:
+    """Whether this is the one of `torchrun`'s processes that speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _cell(value: Any) -> str:

@@ -63,6 +63,16 @@ def cancel(job_id: str, workspace: WorkspaceOption = None, json: JsonOption = Fa
     reply.write(found, f"{job_id} is {found['state']}")
 
 
+@jobs_app.command()
+def resume(job_id: str, workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Start a cancelled, failed or lost job again, behind its last whole epoch."""
+    from recsys_core.actions import jobs
+
+    reply = answer(workspace, json)
+    found = asdict(jobs.resume_job(reply.workspace, job_id))
+    reply.write(found, f"{job_id} is {found['state']}")
+
+
 def _rows(workspace: Workspace, kind: str) -> list[dict[str, Any]]:
     if kind == "jobs":
         from recsys_core.actions.jobs import list_jobs

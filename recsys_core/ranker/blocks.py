@@ -157,8 +157,8 @@ class HstuBlock(nn.Module):
         )  # each [B, h, L, e]
         distance = distances(length, x.device)
         logits = query @ key.transpose(-1, -2) + self.relative_bias[:, distance.clamp(min=0)].to(x.dtype)
-        if batch.timestamp_s is not None:
-            by_time = F.embedding(time_buckets(batch.timestamp_s), self.time_bias)  # [B, L, L, h]
+        if batch.timestamps_s is not None:
+            by_time = F.embedding(time_buckets(batch.timestamps_s), self.time_bias)  # [B, L, L, h]
             logits = logits + by_time.permute(0, 3, 1, 2).to(x.dtype)
         earlier = (distance >= 0) / (distance[:, :1] + 1)  # [L, L] rows sum to 1
         mixed = (F.silu(logits) * earlier.to(logits.dtype)) @ value
@@ -172,13 +172,13 @@ def distances(length: int, device: torch.device) -> Tensor:
     return place[:, None] - place
 
 
-def time_buckets(timestamp_s: Tensor) -> Tensor:
+def time_buckets(timestamps_s: Tensor) -> Tensor:
     """[B, L, L] the bucket of the time between two items: log |Δ| in steps of 0.301; 0 if one is unknown.
 
     Args:
-        timestamp_s: [B, L] Unix seconds in double precision, NaN where unknown.
+        timestamps_s: [B, L] Unix seconds in double precision, NaN where unknown.
     """
-    gap = (timestamp_s[:, :, None] - timestamp_s[:, None]).abs()
+    gap = (timestamps_s[:, :, None] - timestamps_s[:, None]).abs()
     bucket = 1 + (gap.clamp(min=1).log() / TIME_BUCKET_RATIO).floor()
     return bucket.nan_to_num(nan=0.0).clamp(max=N_TIME_BUCKETS - 1).long()
 

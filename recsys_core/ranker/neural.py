@@ -29,13 +29,13 @@ class HistoryBatch:
     Attributes:
         items: [B, L] item numbers, oldest first, 0 behind shorter ones.
         lengths: [B] how many of them are real.
-        timestamp_s: [B, L] when each was touched, Unix seconds in double precision, NaN where unknown;
+        timestamps_s: [B, L] when each was touched, Unix seconds in double precision, NaN where unknown;
             None where no time is to be used.
     """
 
     items: Tensor
     lengths: Tensor
-    timestamp_s: Tensor | None = None
+    timestamps_s: Tensor | None = None
 
     @staticmethod
     def of(histories: Histories, max_length: int, device: torch.device) -> "HistoryBatch":
@@ -140,9 +140,9 @@ class NeuralRanker(nn.Module):
         """[n, m] the score of each of m items, given their vectors and biases, after each of n states."""
         return F.linear(states, vectors, bias)
 
-    def pair_logits(self, states: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
-        """[n] the score of one item, given its vector and bias, after each of n states."""
-        return (states * vectors).sum(1) + bias
+    def own_logits(self, states: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
+        """[n] the score of one item of its own, given its vector [n, d] and bias [n], after each state."""
+        return (states * vectors).sum(-1) + bias
 
     def score(self, histories: Histories) -> ScoreArray:
         """[len(histories), V] logits, computed in batches of similar length; empty ones get the bias."""

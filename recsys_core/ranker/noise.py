@@ -12,8 +12,10 @@ _drawn = threading.local()
 
 
 def seed_noise(*seeds: int) -> None:
-    """Starts the noise of this thread's dropout anew; the same seeds give the same noise."""
+    """Starts the noise of this thread's dropout anew, and of CUDA's; the same seeds give the same noise."""
     _drawn.generator = np.random.Generator(np.random.SFC64(list(seeds)))
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed(int(np.random.SeedSequence(list(seeds)).generate_state(1)[0]))
 
 
 def noise_of_this_thread() -> np.random.Generator:

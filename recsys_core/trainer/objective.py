@@ -43,10 +43,15 @@ FULL_SOFTMAX = LossChoice()
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A loss made ready for a data set."""
+    """A loss made ready for a data set.
+
+    Attributes:
+        choice: as in the settings.
+        sampler: of negatives; None for the softmax over all items.
+    """
 
     choice: LossChoice
-    sampler: NegativeSampler
+    sampler: NegativeSampler | None
 
     @staticmethod
     def of(choice: LossChoice, counts: FloatArray) -> "Objective":
@@ -56,6 +61,8 @@ class Objective:
             choice: as in the settings.
             counts: [n_items + 1] how often each item occurs in training.
         """
+        if choice.name == "softmax":
+            return ALL_ITEMS
         return Objective(choice, NegativeSampler.by_popularity(counts, choice.negatives_exponent))
 
     def loss(self, ranker: NeuralRanker, asked: Prediction, vectors: Tensor, seen: Histories) -> Tensor:
@@ -67,14 +74,14 @@ class Objective:
             vectors: [V, d] item vectors.
             seen: [n] item numbers that are no candidates after each state.
         """
-        if self.choice.name == "softmax":
+        if self.sampler is None or self.choice.name == "softmax":
             return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
         drawn = self.sampler.draw(self.choice.n_negatives, noise_of_this_thread())
         device = vectors.device
         items = torch.from_numpy(drawn.items).to(device)
         allowed = allowed_negatives(drawn.items, asked.targets.cpu().numpy(), seen).to(device)
         bias, targets = ranker.item_bias, asked.targets
-        positive = ranker.pair_logits(asked.states, vectors[targets], bias[targets]).float()
+        positive = ranker.own_logits(asked.states, vectors[targets], bias[targets]).float()
         negative = ranker.logits(asked.states, vectors[items], bias[items]).float()
         match self.choice.name:
             case "sampled-softmax":
@@ -87,3 +94,6 @@ class Objective:
             case "gbce":
                 power = gbce_power(self.choice.n_negatives, ranker.n_items, self.choice.calibration)
                 return binary_cross_entropy(positive, negative, allowed, power)
+
+
+ALL_ITEMS = Objective(FULL_SOFTMAX, None)

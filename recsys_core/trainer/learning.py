@@ -1,0 +1,154 @@
+"""From a data set and settings to a trained neural ranker: what the loop needs is put together here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys_core.config import NeuralSettings
+from recsys_core.data.dataset import Dataset
+from recsys_core.data.split import Split, histories
+from recsys_core.encoder.cache import TextVectors
+from recsys_core.ranker.evaluation import evaluate
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.popularity import item_counts
+from recsys_core.ranker.registry import new_neural_ranker
+from recsys_core.trainer.loop import train, training_loss
+from recsys_core.trainer.memory import (
+    Load,
+    MemoryEstimate,
+    check_memory,
+    estimate_memory,
+    free_bytes,
+    out_of_memory_in_words,
+)
+from recsys_core.trainer.objective import LossChoice, Objective
+from recsys_core.trainer.processes import Processes
+from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog
+from recsys_core.trainer.resume import Checkpoint, digest_of
+from recsys_core.trainer.windows import Batch
+
+Progress = Callable[[float, str], None]
+
+
+def train_neural_ranker(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text: TextVectors | None,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None],
+    checkpoint: Path | None,
+    processes: Processes,
+) -> tuple[NeuralRanker, TrainingLog]:
+    """A neural ranker as its settings describe it, trained on the split's training part.
+
+    Args:
+        dataset: whose events and items.
+        split: what is held out; its validation part decides which epoch's weights stay.
+        settings: of the ranker.
+        text: the items' text vectors; None without text.
+        seed: decides everything that is drawn.
+        device: where.
+        progress: told the share that is done, and with what it is busy.
+        on_epoch: told about each epoch.
+        checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
+        processes: those that train together.
+
+    Raises:
+        DataError: there is nothing to learn from.
+        ConfigError: too little memory, or the checkpoint of another run.
+    """
+    known = histories(dataset, split, "valid")
+    text_size = 0 if text is None else text.vectors.shape[1]
+    estimate = check_training_memory(dataset, split, settings, text_size, device, processes)
+    torch.manual_seed(seed)
+    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
+    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
+    recipe = _recipe(settings, seed)
+    kept = (
+        None
+        if checkpoint is None
+        else Checkpoint(
+            checkpoint,
+            digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
+            digest_of(dataset.events, split, None if text is None else text.vectors),
+        )
+    )
+    callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
+
+    def validate() -> float:
+        return evaluate(ranker, dataset, split, "valid").mean("ndcg@10")
+
+    with out_of_memory_in_words(estimate, recipe):
+        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes)
+    return ranker, log
+
+
+def check_training_memory(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text_size: int,
+    device: torch.device,
+    processes: Processes,
+) -> MemoryEstimate:
+    """The estimate, if it fits.
+
+    Raises:
+        ConfigError: it doesn't.
+    """
+    estimate = training_memory(dataset, split, settings, text_size, device, processes.size)
+    check_memory(estimate, free_bytes(device), _recipe(settings, 0))
+    return estimate
+
+
+def training_memory(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text_size: int,
+    device: torch.device,
+    n_processes: int = 1,
+) -> MemoryEstimate:
+    """What training will take, beside what the process holds already; `text_size` numbers an item's text."""
+    known = histories(dataset, split, "valid")
+    length = min(settings.max_length, max(2, int(known.lengths.max(initial=0)) - 1))
+    n_windows = int(np.ceil(np.maximum(known.lengths - 1, 0) / settings.max_length).sum())
+    load = Load(dataset.n_items, length, max(1, min(settings.batch_size, n_windows)), n_processes)
+    size = 0 if settings.encoder == "none" else text_size
+
+    def new_ranker(n_items: int) -> NeuralRanker:
+        text = torch.zeros(n_items + 1, size, dtype=torch.float16) if size else None
+        return new_neural_ranker(settings, n_items, text)
+
+    recipe = _recipe(settings, 0)
+
+    def loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
+        return training_loss(ranker, batch, Objective.of(recipe.loss, np.zeros(ranker.n_items + 1)))
+
+    return estimate_memory(new_ranker, loss, load, recipe, device)
+
+
+def _recipe(settings: NeuralSettings, seed: int) -> Recipe:
+    return Recipe(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        seed=seed,
+        precision=settings.precision,
+        accumulation=settings.accumulation,
+        schedule=settings.schedule,
+        warm_up_share=settings.warm_up_share,
+        max_gradient_norm=settings.max_gradient_norm,
+        loss=LossChoice(
+            settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
+        ),
+    )
