@@ -103,6 +103,10 @@ class TransformerSettings(AttentionSettings):
     """Causal self-attention over ids and texts."""
 
     block: Literal["sasrec", "ligr", "hstu"] = "sasrec"
+    event_type: bool = True  # these four where the data know them
+    strength: bool = True
+    time: bool = True
+    request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
 
 
 class Bert4RecSettings(AttentionSettings):
@@ -118,10 +122,35 @@ class LstmSettings(NeuralSettings):
     n_layers: Annotated[int, Field(ge=1, le=8)] = 1
 
 
+class ProfileSettings(NeuralSettings):
+    """What rankers that read a person's profile have in common."""
+
+    attributes: Annotated[str, Field(max_length=400)] = (
+        ""  # those of people that may enter: "age_band,region"
+    )
+
+    @property
+    def allowed_attributes(self) -> list[str]:
+        """The attributes of people that the profile may hold."""
+        return [name.strip() for name in self.attributes.split(",") if name.strip()]
+
+
+class FusionSettings(ProfileSettings):
+    """Texts against profiles through a learned bilinear map, whose rank is `embedding_size`."""
+
+    item_id: bool = False
+
+
+class HybridSettings(ProfileSettings):
+    """Matrix factorisation and a perceptron over id, text and profile."""
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
     "bert4rec": Bert4RecSettings,
     "lstm": LstmSettings,
+    "fusion": FusionSettings,
+    "hybrid": HybridSettings,
     "popularity": PopularitySettings,
     "item-knn": ItemKnnSettings,
     "ease": EaseSettings,
@@ -136,6 +165,10 @@ _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("bert4rec", "best"): {"epochs": 120, "max_length": 200, "embedding_size": 96, "patience": 30},
     ("lstm", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
     ("lstm", "best"): {"epochs": 40, "max_length": 200, "embedding_size": 128, "patience": 10},
+    ("fusion", "quick"): {"epochs": 8, "max_length": 50},
+    ("fusion", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 128, "patience": 10},
+    ("hybrid", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
+    ("hybrid", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
 }
 
 

@@ -288,7 +288,8 @@ def recommend_for_wish(
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
-    return pd.DataFrame(columns | {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]})
+    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items], "source": "wish"}
+    return pd.DataFrame(columns | ranked)
 
 
 def explain(
@@ -310,7 +311,7 @@ def explain(
         raise DataError(
             f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
         )
-    question = Question(request.history, item_number, request.seen)
+    question = Question(request.history, item_number, request.seen, request.context, request.askers)
     chosen = method or default_method(ranker)
     attributions = attribute(ranker, question, chosen)
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
@@ -340,7 +341,12 @@ def verify_method(
     drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
     batch = known.take(drawn)
     first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
-    questions = [Question(batch[row], int(item), batch[row]) for row, item in enumerate(first) if item > 0]
+    people = [batch.take(np.array([row])) for row in range(len(batch))]
+    questions = [
+        Question(own.items, int(item), own.items, own.context, own.askers)
+        for own, item in zip(people, first, strict=True)
+        if item > 0
+    ]
     return (
         verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
     )

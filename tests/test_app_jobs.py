@@ -77,3 +77,21 @@ def test_several_jobs_can_be_looked_at(workspace: Workspace) -> None:
     assert len(app.dataframe[0].value) == 2
     app.selectbox(key="show_job").set_value(first.id).run()
     assert app.error and not app.exception
+
+
+def test_job_of_another_kind_offers_no_resuming(workspace: Workspace) -> None:
+    run_until(workspace, "refuse", ("failed",))
+    assert "resume_job" not in [button.key for button in open_page("jobs").button]
+
+
+def test_failed_training_is_resumed_with_one_click(
+    workspace: Workspace, own_shop: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = {"name": "Again", "dataset": own_shop.dataset, "ranker": "popularity"}
+    job = jobs.submit(workspace, "train", spec, worker_module="store_job_worker")  # which knows no such kind
+    while jobs.show(workspace, job.id).is_active:
+        time.sleep(0.05)
+    resumed: list[str] = []
+    monkeypatch.setattr("ui.job_rows.resume_job", lambda _, job_id: resumed.append(job_id))
+    open_page("jobs").button(key="resume_job").click().run()
+    assert resumed == [job.id]

@@ -124,7 +124,7 @@ def test_what_comes_after_does_change_it():
     ranker = shaken(fresh())
     x = ranker.history_embedding(torch.tensor([[1, 2, 3], [1, 2, 9]]), ranker.item_vectors())
     masked = torch.tensor([[True, False, False]] * 2)
-    states = ranker._read(x, masked, window([1, 2, 3], [1, 2, 9]))
+    states = ranker.read(x, masked, window([1, 2, 3], [1, 2, 9]))
     assert (states[0, 0] - states[1, 0]).abs().max() > 0.01
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def example(seed: int = 0) -> Tensor:
 
 def batch(lengths: list[int], timestamps_s: list[float] | None = None) -> HistoryBatch:
     times = None if timestamps_s is None else torch.tensor([timestamps_s], dtype=torch.float64)
-    return HistoryBatch(torch.ones(len(lengths), LENGTH, dtype=torch.long), torch.tensor(lengths), times)
+    items = torch.ones(len(lengths), LENGTH, dtype=torch.long)
+    return HistoryBatch(items, torch.tensor(lengths), timestamps_s=times)
 
 
 def double(block: M) -> M:
@@ -54,23 +56,23 @@ def assert_equal_with_gradients(block: nn.Module, found: Tensor, expected: Tenso
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
 
 
-def convolved(block: AttentionBlock, normed: Tensor, n_real: int) -> Tensor:
-    """[L, d] each place with its neighbours, one at a time."""
-    steps = (0, -1, -2, 1, 2) if block.both_ways else (0, -1, -2)
+def convolved(block: AttentionBlock, x: Tensor, n_real: int) -> Tensor:
+    """[L, d] each place with what its neighbours add, one at a time."""
+    normed, weight = block.convolution.norm(x), block.convolution.weight
+    steps = (-2, -1, 0, 1, 2) if block.both_ways else (-2, -1, 0)
     rows: list[Tensor] = []
     for place in range(LENGTH):
-        row = normed[place]
-        for weight, step in zip(block.convolution, steps, strict=True):
+        row = x[place] + weight.bias
+        for number, step in enumerate(steps):
             if 0 <= place + step < n_real:
-                row = row + weight * normed[place + step]
+                row = row + weight.weight[:, SIZE * number : SIZE * (number + 1)] @ normed[place + step]
         rows.append(row)
     return torch.stack(rows)
 
 
 def attended(block: AttentionBlock, x: Tensor, n_real: int = LENGTH) -> Tensor:
     """[L, d] softmax attention, one head, place and pair at a time."""
-    mixed = convolved(block, block.attention_norm(x), n_real)
-    query, key, value = block.query_key_value(mixed).chunk(3, -1)
+    query, key, value = block.query_key_value(block.attention_norm(x)).chunk(3, -1)
     rows: list[Tensor] = []
     for place in range(LENGTH):
         heads: list[Tensor] = []
@@ -86,24 +88,28 @@ def attended(block: AttentionBlock, x: Tensor, n_real: int = LENGTH) -> Tensor:
                 ]
             )
             weights = logits.exp() / logits.exp().sum()
-            heads.append(
-                sum((w * value[o, own] for w, o in zip(weights, others, strict=True)), torch.zeros(()))
-            )
+            mixed = [weight * value[other, own] for weight, other in zip(weights, others, strict=True)]
+            heads.append(torch.stack(mixed).sum(0))
         rows.append(torch.cat(heads))
     return block.output(torch.stack(rows))
 
 
-def test_a_sasrec_block_is_attention_and_a_feed_forward_layer():
-    block, x = double(SasrecBlock(SIZE, HEADS, LONGEST, 0.1)), example()
-    between = x[0] + attended(block, x[0])
+def sasrec_by_loops(block: SasrecBlock, x: Tensor, n_real: int = LENGTH) -> Tensor:
+    x = convolved(block, x, n_real)
+    between = x + attended(block, x, n_real)
     norm, wide, _, narrow, _ = block.feed_forward
-    expected = between + narrow(F.gelu(wide(norm(between))))
-    assert_equal_with_gradients(block, block(x, batch([LENGTH]))[0], expected, x)
+    return between + narrow(F.gelu(wide(norm(between))))
 
 
-def test_a_ligr_block_lets_both_parts_in_through_gates():
+def test_a_sasrec_block_is_convolution_attention_and_a_feed_forward_layer():
+    block, x = double(SasrecBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    assert_equal_with_gradients(block, block(x, batch([LENGTH]))[0], sasrec_by_loops(block, x[0]), x)
+
+
+def test_a_ligr_block_lets_attention_and_the_layer_in_through_gates():
     block, x = double(LigrBlock(SIZE, HEADS, LONGEST, 0.1)), example()
-    between = x[0] + torch.sigmoid(block.attention_gate(x[0])) * attended(block, x[0])
+    start = convolved(block, x[0], LENGTH)
+    between = start + torch.sigmoid(block.attention_gate(start)) * attended(block, start)
     both = block.gate_and_value(block.feed_forward_norm(between))
     width = both.shape[1] // 2
     inner = block.narrowing(both[:, :width] * torch.sigmoid(both[:, :width]) * both[:, width:])
@@ -114,15 +120,38 @@ def test_a_ligr_block_lets_both_parts_in_through_gates():
 @pytest.mark.parametrize("n_real", [1, 3, LENGTH])
 def test_a_block_that_looks_both_ways_sees_all_that_is_real(n_real: int):
     block, x = double(SasrecBlock(SIZE, HEADS, LONGEST, 0.1, both_ways=True)), example()
-    between = x[0] + attended(block, x[0], n_real)
-    norm, wide, _, narrow, _ = block.feed_forward
-    expected = (between + narrow(F.gelu(wide(norm(between)))))[:n_real]
+    expected = sasrec_by_loops(block, x[0], n_real)[:n_real]
     assert_equal_with_gradients(block, block(x, batch([n_real]))[0, :n_real], expected, x)
+
+
+BLOCKS: dict[str, Callable[[], nn.Module]] = {
+    "sasrec": lambda: SasrecBlock(SIZE, HEADS, LONGEST, 0.1),
+    "both ways": lambda: SasrecBlock(SIZE, HEADS, LONGEST, 0.1, both_ways=True),
+    "ligr": lambda: LigrBlock(SIZE, HEADS, LONGEST, 0.1),
+    "hstu": lambda: HstuBlock(SIZE, HEADS, LONGEST, 0.1, reads_time=True),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_last_place_alone_is_what_it_is_among_all(name: str):
+    """Scoring asks for nothing else."""
+    block, x = double(BLOCKS[name]()), example().detach().repeat(3, 1, 1)
+    lengths = [5, 2, 1]
+    times = [1.0, 2.0, 5.0, 9e5, 9e8]
+    some = HistoryBatch(
+        torch.ones(3, LENGTH, dtype=torch.long),
+        torch.tensor(lengths),
+        timestamps_s=torch.tensor([times] * 3, dtype=torch.float64),
+    )
+    with torch.no_grad():
+        everywhere, last = block(x, some), block.last(x, some)
+    expected = torch.stack([everywhere[row, length - 1] for row, length in enumerate(lengths)])
+    torch.testing.assert_close(last, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("timestamps_s", [None, [0.0, 1.0, 100.0, 1e5, 1e9]], ids=["no times", "times"])
 def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamps_s: list[float] | None):
-    block, x = double(HstuBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    block, x = double(HstuBlock(SIZE, HEADS, LONGEST, 0.1, reads_time=True)), example()
     parts = block.gate_value_query_key(block.input_norm(x[0]))
     gate, value, query, key = (parts * torch.sigmoid(parts)).chunk(4, -1)
     mixed = [[torch.zeros(HEAD, dtype=torch.float64)] * HEADS for _ in range(LENGTH)]
@@ -142,7 +171,7 @@ def test_an_hstu_block_counts_each_earlier_item_by_itself(timestamps_s: list[flo
 
 @pytest.mark.parametrize("name", ["sasrec", "ligr", "hstu"])
 def test_no_block_knows_the_future(name: BlockName):
-    block, x = double(new_block(name, SIZE, HEADS, LONGEST, 0.1)), example().detach()
+    block, x = double(new_block(name, SIZE, HEADS, LONGEST, 0.1, reads_time=True)), example().detach()
     later = x.clone()
     later[0, 3:] += 1
     times, later_times = [1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 9e5, 9e8]
@@ -158,6 +187,12 @@ def test_time_between_two_items_falls_in_a_bucket_of_its_logarithm():
     assert found[0].tolist() == [1, 1, 3, 69, 0, 71]
     assert found[4].tolist() == [0] * 6
     assert torch.equal(found, found.T)
+
+
+def test_times_that_are_not_to_be_read_change_nothing():
+    block, x = double(HstuBlock(SIZE, HEADS, LONGEST, 0.1)), example()
+    times = [0.0, 1.0, 100.0, 1e5, 1e9]
+    assert torch.equal(block(x, batch([LENGTH], times)), block(x, batch([LENGTH])))
 
 
 def test_seconds_are_told_apart_in_the_present_day():

@@ -34,6 +34,11 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("bert4rec", "mask_share"): (["0.001", "0.9"], ["0", "0.91"]),
     ("lstm", "cell"): (["lstm", "gru"], ["rnn", ""]),
     ("lstm", "n_layers"): (["1", "8"], ["0", "9"]),
+    **{
+        ("transformer", key): (["true", "false"], ["maybe", ""])
+        for key in ("event_type", "strength", "time", "request_time")
+    },
+    **{(ranker, "attributes"): (["", "x" * 400], ["x" * 401]) for ranker in ("fusion", "hybrid")},
 }
 OF_ATTENTION = {"n_blocks": (["1", "24"], ["0", "25"]), "n_heads": (["1", "16"], ["0", "17"])}
 OF_EVERY_NEURAL_RANKER = {

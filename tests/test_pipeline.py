@@ -30,7 +30,6 @@ from recsys_core.ranker.popularity import fit_popularity
 CPU = torch.device("cpu")
 LETTERS = "abcdefghijklmnopqrst"
 SMALL = ["epochs=2", "embedding_size=8", "max_length=10", "encoder=none"]
-NEURAL = [name for name, kind in SETTINGS.items() if issubclass(kind, NeuralSettings)]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,7 +50,8 @@ def shop() -> Dataset:
 
 
 def trained(dataset: Dataset, ranker: str, folder: Path, changes: list[str] | None = None) -> TrainedModel:
-    fitting = SMALL if ranker in NEURAL else []
+    settings = SETTINGS[ranker].model_fields
+    fitting = [change for change in [*SMALL, "item_id=true"] if change.partition("=")[0] in settings]
     return train_model(
         dataset,
         leave_one_out(dataset),
@@ -73,7 +73,7 @@ def test_every_ranker_is_trained_evaluated_and_tested(ranker: str, shop: Dataset
     assert model.verification is not None
     assert model.verification.n_people == 40
     assert not model.verification.verified
-    assert (model.log is not None) == (ranker in NEURAL)
+    assert (model.log is not None) == issubclass(SETTINGS[ranker], NeuralSettings)
     assert model.seconds > 0
     assert model.peak_memory_bytes > 1e6
 
@@ -118,6 +118,17 @@ def test_the_same_seed_gives_the_same_scores(shop: Dataset, tmp_path: Path):
 def test_one_item_is_nothing_to_rank(tmp_path: Path):
     with pytest.raises(DataError, match="has one item"):
         trained(dataset_of({"u": "a", "v": "aa"}), "popularity", tmp_path)
+
+
+def test_one_person_is_nobody_to_learn_from(tmp_path: Path):
+    with pytest.raises(DataError, match="has 1 person, so there is nobody to learn from for anybody else"):
+        trained(dataset_of({"u": "abcd"}), "transitions", tmp_path)
+
+
+@pytest.mark.parametrize("ranker", ["transformer", "ease", "item-knn", "transitions"])
+def test_people_with_one_item_each_are_an_error(ranker: str, tmp_path: Path):
+    with pytest.raises(DataError, match=r"nobody in the data set has touched 3 different items.*add people"):
+        trained(dataset_of({"u": "a", "v": "b", "w": "c"}), ranker, tmp_path)
 
 
 def test_nobody_with_three_different_items_is_an_error(tmp_path: Path):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.config import Settings, make_settings, read_settings
-from recsys_core.data.split import AsOf
+from recsys_core.data.split import AsOf, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.encoder.ngrams import load_ngrams
 from recsys_core.encoder.text import EncoderOptions
@@ -29,9 +29,9 @@ from recsys_core.pipeline import (
 )
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
-from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
+from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
+from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.ranker.rerank import Reranker
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
@@ -181,7 +181,7 @@ def list_for_user(
     keep_repeats: bool = False,
     rerank: str | None = None,
 ) -> pd.DataFrame:
-    """One person's ranked list: user_id, item_id, title, rank, score.
+    """One person's ranked list: user_id, item_id, title, rank, score, source (what it is made from).
 
     Args:
         model: an opened model.
@@ -196,8 +196,18 @@ def list_for_user(
         NotFoundError: no such person or item.
         ConfigError: there is no such re-ranking.
     """
-    request = request_for(model, user_id, as_of, without_items, keep_repeats)
-    return recommend(model.ranker, model.data.dataset, [request], k, _reranker(model, rerank))
+    return _lists(model, [request_for(model, user_id, as_of, without_items, keep_repeats)], k, rerank)
+
+
+def list_source(
+    model: LoadedModel, user_id: str, as_of: AsOf = "test", without_items: Sequence[str] = ()
+) -> Source:
+    """What a person's list is made from.
+
+    Raises:
+        NotFoundError: no such person or item.
+    """
+    return source_of(model.ranker, request_for(model, user_id, as_of, without_items))
 
 
 def request_for(
@@ -221,8 +231,7 @@ def lists_for_all(
     """Everybody's list, one under the other; `rerank` as in `list_for_user`."""
     data = model.data
     users = np.arange(data.dataset.n_users)
-    requests = list_requests(data.dataset, data.split, users, as_of, keep_repeats)
-    return recommend(model.ranker, data.dataset, requests, k, _reranker(model, rerank))
+    return _lists(model, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k, rerank)
 
 
 def list_for_history(
@@ -239,12 +248,7 @@ def list_for_history(
         if seen is None
         else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
     )
-    request = ListRequest(numbers, off)
-    return recommend(model.ranker, model.data.dataset, [request], k, _reranker(model, rerank))
-
-
-def _reranker(model: LoadedModel, spec: str | None) -> Reranker | None:
-    return None if spec is None else reranker_of(model.ranker, model.data.dataset, model.data.split, spec)
+    return _lists(model, [ListRequest(numbers, off)], k, rerank)
 
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
@@ -277,6 +281,15 @@ def checked_part(value: str) -> Literal["valid", "test"]:
     if value in ("valid", "test"):
         return value
     raise ConfigError(f"the split is '{value}'; write test or valid")
+
+
+def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int, rerank: str | None) -> pd.DataFrame:
+    """The lists; who has no history is served by popularity where the ranker knows nothing better."""
+    data, popularity = model.data, None
+    if any(len(request.history) == 0 for request in requests):
+        popularity = item_counts(histories(data.dataset, data.split, "valid"), data.dataset.n_items)
+    reranker = None if rerank is None else reranker_of(model.ranker, data.dataset, data.split, rerank)
+    return recommend(model.ranker, data.dataset, requests, k, popularity, reranker)
 
 
 _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)

@@ -32,9 +32,11 @@ def search(
     json: JsonOption = False,
 ) -> None:
     """Try settings around a preset; the best on the validation part win, the test part is not touched."""
-    from recsys_core.actions import searches
-    from recsys_core.trainer.search import Search, Trial
-
+    try:
+        from recsys_core.actions import searches
+        from recsys_core.trainer.search import Search, Trial
+    except ModuleNotFoundError as error:
+        raise ConfigError("a search needs Optuna; install it with: pip install 'reclens[search]'") from error
     reply = answer(workspace, json)
     what = Search(ranker, preset, tuple(set or []), trials, 60 * minutes, seed)
 
@@ -61,13 +63,11 @@ def seeds(
     json: JsonOption = False,
 ) -> None:
     """Train a ranker once for each seed, keep no model, and say how far its test figures scatter."""
-    from recsys_core.actions import searches
+    from recsys_core.actions.seeds import seed_spread
 
     reply = answer(workspace, json)
     numbers = [_seed(word) for word in listed(seeds)]
-    spread = searches.seed_spread(
-        reply.workspace, dataset, ranker, numbers, preset, set or [], device, reply.progress
-    )
+    spread = seed_spread(reply.workspace, dataset, ranker, numbers, preset, set or [], device, reply.progress)
     lines = [f"{name} {mean:.4f} ± {spread.sd[name]:.4f}" for name, mean in spread.mean.items()]
     reply.write(asdict(spread), f"mean ± standard deviation of {len(numbers)} seeds\n" + "\n".join(lines))
 

@@ -26,7 +26,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, real: Tensor
         What `torch.nn.functional.scaled_dot_product_attention` returns. On the CPU that function leaves
         its fast path as soon as the bias is to be learned.
     """
-    if query.device.type != "cpu":
+    if query.device.type != "cpu" or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(query, key, value, _hiding(bias[None], real))
     mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias, real)  # pyright: ignore[reportAssignmentType]
     return mixed

@@ -65,9 +65,11 @@ class Bert4RecRanker(NeuralRanker):
         """[B, d] what the history says of a masked item behind it; zeros after an empty one."""
         with_mask = HistoryBatch(F.pad(batch.items, (0, 1)), batch.lengths + 1)
         x = F.pad(self.history_embedding(batch.items, vectors), (0, 0, 0, 1))
-        hidden = self._read(x, _places(with_mask.items) == batch.lengths[:, None], with_mask)
-        last = hidden[torch.arange(len(hidden), device=hidden.device), batch.lengths]
-        return last * (batch.lengths > 0)[:, None]
+        x = self._masked(x, _places(with_mask.items) == batch.lengths[:, None])
+        for block in self.blocks[:-1]:
+            x = block(x, with_mask)
+        last: Tensor = self.blocks[-1].last(x, with_mask)  # pyright: ignore[reportCallIssue, reportAssignmentType]
+        return self.norm(last) * (batch.lengths > 0)[:, None]
 
     def predict(self, batch: HistoryBatch, targets: Tensor, vectors: Tensor) -> Prediction:
         """The masked items of each window, its last item with them; the unmasked ones are known.
@@ -79,18 +81,21 @@ class Bert4RecRanker(NeuralRanker):
         masked = draw_masks(window, self.mask_share)
         x = self.history_embedding(window.items, vectors)
         row, place = masked.nonzero(as_tuple=True)
-        states = self._read(x, masked, window)[row, place]
+        states = self.read(x, masked, window)[row, place]
         seen = (_places(window.items) < window.lengths[:, None]) & ~masked
         order = (~seen).to(torch.uint8).argsort(dim=1, stable=True)  # what is seen comes to the front
         known = window.items.gather(1, order)
         return Prediction(states, row, seen.sum(1)[row], window.items[row, place], known)
 
-    def _read(self, x: Tensor, masked: Tensor, batch: HistoryBatch) -> Tensor:
+    def read(self, x: Tensor, masked: Tensor, batch: HistoryBatch) -> Tensor:
         """[B, L, d] the state of each place, from looked-up items and where they are masked."""
-        x = self.dropout(in_working_precision(torch.where(masked[:, :, None], self.mask, x)))
+        x = self._masked(x, masked)
         for block in self.blocks:
             x = block(x, batch)
         return self.norm(x)
+
+    def _masked(self, x: Tensor, masked: Tensor) -> Tensor:
+        return self.dropout(in_working_precision(torch.where(masked[:, :, None], self.mask, x)))
 
 
 def draw_masks(window: HistoryBatch, share: float) -> Tensor:

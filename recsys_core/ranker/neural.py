@@ -8,42 +8,97 @@ Histories are padded behind, so that under a causal mask no real item ever looks
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recsys_core.data.dataset import Histories
+from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.data.events import EventContext
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
+from recsys_core.ranker.retrieval import ItemIndex
+from recsys_core.ranker.threads import map_in_threads
 
-SCORING_BATCH = 256
+SCORING_BATCH = 512  # people whose scores are worked out together
+ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryBatch:
-    """B histories as tensors.
+    """B histories as tensors; what isn't known of their events is None as a whole, or 0 or NaN in places.
 
     Attributes:
         items: [B, L] item numbers, oldest first, 0 behind shorter ones.
         lengths: [B] how many of them are real.
-        timestamps_s: [B, L] when each was touched, Unix seconds in double precision, NaN where unknown;
-            None where no time is to be used.
+        event_types: [B, L] codes of the kinds of events; 0 = unknown.
+        strengths: [B, L] NaN = unknown.
+        timestamps_s: [B, L] Unix seconds, in double precision; NaN = unknown.
+        dwell_s: [B, L] NaN = unknown.
+        contexts: [B, L, c] codes of the context columns; 0 = unknown.
+        request_s: [B, L] when the item after each place is asked for; only a ranker that is told the time
+            of the request may read it.
+        attributes: [B, a] codes of the people's attributes; 0 = unknown.
     """
 
     items: Tensor
     lengths: Tensor
+    event_types: Tensor | None = None
+    strengths: Tensor | None = None
     timestamps_s: Tensor | None = None
+    dwell_s: Tensor | None = None
+    contexts: Tensor | None = None
+    request_s: Tensor | None = None
+    attributes: Tensor | None = None
 
     @staticmethod
     def of(histories: Histories, max_length: int, device: torch.device) -> "HistoryBatch":
         """The last `max_length` items of each history; one place of padding where all are empty."""
-        padded = histories.padded(max_length)
-        padded = padded if padded.shape[1] else np.zeros((len(histories), 1), dtype=np.int64)
-        lengths = np.minimum(histories.lengths, max_length)
-        return HistoryBatch(torch.from_numpy(padded).to(device), torch.from_numpy(lengths).to(device))
+        padded, context = histories.padded(max_length), histories.padded_context(max_length)
+        lengths, request_s = np.minimum(histories.lengths, max_length), None
+        if padded.shape[1] == 0:
+            padded, context = np.zeros((len(histories), 1), dtype=np.int64), None
+        if context is not None and histories.askers is not None:
+            after = context.timestamps_s[:, 1:]  # the next event is what was asked for
+            request_s = np.pad(after, ((0, 0), (0, 1)), constant_values=np.nan)
+            some = np.flatnonzero(lengths)
+            request_s[some, lengths[some] - 1] = histories.askers.time_s[some]
+        attributes = None if histories.askers is None else histories.askers.attributes
+        return HistoryBatch.of_arrays(padded, lengths, context, request_s, attributes, device)
+
+    @staticmethod
+    def of_arrays(
+        items: IntArray,
+        lengths: IntArray,
+        context: EventContext | None,
+        request_s: FloatArray | None,
+        attributes: IntArray | None,
+        device: torch.device,
+    ) -> "HistoryBatch":
+        """Arrays of these shapes as tensors on a device."""
+        beside = (
+            [None] * 5
+            if context is None
+            else [context.types, context.strengths, context.timestamps_s, context.dwell_s, context.contexts]
+        )
+        tensors = [
+            None if array is None else torch.from_numpy(array).to(device)
+            for array in (*beside, request_s, attributes)
+        ]
+        return HistoryBatch(
+            torch.from_numpy(items).to(device), torch.from_numpy(lengths).to(device), *tensors
+        )
+
+    def repeated(self, items: Tensor) -> "HistoryBatch":
+        """A batch of one with all that is known of it, and with other items [n, L] in n versions of it."""
+        beside: dict[str, Tensor | None] = {
+            name: None if tensor is None else tensor.expand(len(items), *tensor.shape[1:])
+            for name, tensor in ((field.name, getattr(self, field.name)) for field in fields(self)[2:])
+        }
+        return HistoryBatch(items, self.lengths.expand(len(items)), **beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +153,30 @@ class ItemVectors(nn.Module):
 class HistoryEmbedding(nn.Module):
     """Looks the items of histories up. A module of its own, because explanations start at its output."""
 
-    def forward(self, items: Tensor, vectors: Tensor) -> Tensor:
-        """[B, L, d] from item numbers [B, L] and item vectors [V, d], with entries of about 1."""
-        return F.embedding(items, vectors) * math.sqrt(vectors.shape[1])
+    def forward(self, items: Tensor, vectors: Tensor, traits: Tensor | None = None) -> Tensor:
+        """[B, L, d] from item numbers [B, L] and item vectors [V, d], with entries of about 1.
+
+        Traits [V, p] of the items, where a ranker reads any, come behind as they are: [B, L, d + p].
+        """
+        looked_up = F.embedding(items, vectors) * math.sqrt(vectors.shape[1])
+        return looked_up if traits is None else torch.cat([looked_up, F.embedding(items, traits)], -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """What scoring needs of the items, and the state of the weights that it was worked out from."""
+
+    version: tuple[tuple[int, int], ...]
+    vectors: Tensor  # [V, d]
+    index: ItemIndex | None = None
 
 
 class NeuralRanker(nn.Module):
     """Scores of all items: the product of a person's state and an item's vector, plus the item's bias."""
 
     score_kind: ScoreKind = "log-probability"
+    reads_events: bool = False  # whether it looks at more than the items of a history
+    is_product: bool = True  # whether `logits` is the plain product below
 
     def __init__(self, item_vectors: ItemVectors, n_items: int, max_length: int) -> None:
         super().__init__()
@@ -114,6 +184,7 @@ class NeuralRanker(nn.Module):
         self.item_vectors = item_vectors
         self.history_embedding = HistoryEmbedding()
         self.item_bias = nn.Parameter(torch.zeros(n_items + 1))
+        self._worked_out: _Frozen | None = None
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         """[B, L, d] the state after each prefix of each history, which knows nothing of what follows."""
@@ -145,18 +216,55 @@ class NeuralRanker(nn.Module):
         return (states * vectors).sum(-1) + bias
 
     def score(self, histories: Histories) -> ScoreArray:
-        """[len(histories), V] logits, computed in batches of similar length; empty ones get the bias."""
-        self.eval()
-        scores = np.zeros((len(histories), self.n_items + 1), dtype=np.float32)
-        order = np.argsort(histories.lengths, kind="stable")
+        """[len(histories), V] logits; empty histories get the bias."""
+        states, frozen = self.states(histories), self._frozen()
+        scores = np.empty((len(histories), self.n_items + 1), dtype=np.float32)
         with torch.inference_mode():
-            vectors = self.item_vectors()
-            for start in range(0, len(order), SCORING_BATCH):
-                rows = order[start : start + SCORING_BATCH]
-                batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
-                states = self.last_state(batch, vectors)
-                scores[rows] = self.logits(states, vectors, self.item_bias).float().cpu().numpy()
+            for start in range(0, len(states), SCORING_BATCH):
+                rows = slice(start, start + SCORING_BATCH)
+                scores[rows] = self.logits(states[rows], frozen.vectors, self.item_bias).float().cpu().numpy()
         return scores
+
+    def states(self, histories: Histories, precision: torch.dtype = torch.float32) -> Tensor:
+        """[n, d] everybody's state in float32, computed in `precision`, in batches of similar length."""
+        self.eval()
+        vectors = self._frozen().vectors
+        histories = histories if self.reads_events else histories.bare()
+        order = np.argsort(-histories.lengths, kind="stable")
+
+        def encode(rows: IntArray) -> Tensor:
+            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
+            half = torch.autocast(vectors.device.type, precision, enabled=precision != torch.float32)
+            with torch.inference_mode(), half:
+                return self.last_state(batch, vectors).float()
+
+        groups = _groups(order, np.minimum(histories.lengths, self.max_length))
+        parts = map_in_threads(encode, groups) if vectors.device.type == "cpu" else list(map(encode, groups))
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order))] if parts else vectors[:0]
+
+    def index(self) -> ItemIndex | None:
+        """The items, to be searched with `states`; None for a ranker whose scores aren't plain products."""
+        if type(self).logits is not NeuralRanker.logits:
+            return None
+        frozen = self._frozen()
+        if frozen.index is None:
+            frozen = self._worked_out = replace(frozen, index=ItemIndex(frozen.vectors, self.item_bias))
+        return frozen.index
+
+    def train(self, mode: bool = True) -> Self:
+        """Goes into training, or out of it, as `eval`."""
+        if mode:
+            self._worked_out = None  # fused optimizers change weights without raising their versions
+        return super().train(mode)
+
+    def _frozen(self) -> "_Frozen":
+        """The item vectors of the weights as they are; worked out again once a weight has changed."""
+        weights = [*self.item_vectors.parameters(), *self.item_vectors.buffers(), self.item_bias]
+        version = tuple((weight.data_ptr(), weight._version) for weight in weights)  # pyright: ignore[reportPrivateUsage]
+        if self._worked_out is None or self._worked_out.version != version:
+            with torch.no_grad():
+                self._worked_out = _Frozen(version, self.item_vectors().float())
+        return self._worked_out
 
     def start_at_popularity(self, counts: Tensor) -> None:
         """Sets the output bias to log popularity, smoothed, so that training starts from there."""
@@ -167,6 +275,16 @@ class NeuralRanker(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Everything that was learned, and the frozen text vectors."""
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+
+
+def _groups(order: IntArray, lengths: IntArray) -> list[IntArray]:
+    """People in `order`, the longest history first, in groups of about as many items."""
+    groups, start = list[IntArray](), 0
+    while start < len(order):
+        size = max(1, ENCODING_TOKENS // max(1, int(lengths[order[start]])))
+        groups.append(order[start : start + size])
+        start += size
+    return groups
 
 
 def in_working_precision(x: Tensor) -> Tensor:

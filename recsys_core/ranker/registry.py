@@ -6,6 +6,8 @@ from torch import Tensor
 from recsys_core.config import (
     Bert4RecSettings,
     EaseSettings,
+    FusionSettings,
+    HybridSettings,
     ItemKnnSettings,
     LstmSettings,
     PopularitySettings,
@@ -13,13 +15,17 @@ from recsys_core.config import (
     TransformerSettings,
     TransitionsSettings,
 )
-from recsys_core.data.dataset import Histories
+from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.bert4rec import Bert4RecRanker
+from recsys_core.ranker.events import ITEMS_ALONE, EventKinds
+from recsys_core.ranker.fusion import FusionRanker
+from recsys_core.ranker.hybrid import HybridRanker
 from recsys_core.ranker.lstm import RecurrentRanker
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
+from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.transformer import TransformerRanker
 
@@ -43,13 +49,21 @@ def fit_counting_ranker(settings: Settings, known: Histories, n_items: int) -> R
             raise ConfigError(f"no counting ranker takes {type(settings).__name__}")
 
 
-def new_neural_ranker(settings: Settings, n_items: int, text_vectors: Tensor | None) -> NeuralRanker:
+def new_neural_ranker(
+    settings: Settings,
+    n_items: int,
+    text_vectors: Tensor | None,
+    events: EventKinds = ITEMS_ALONE,
+    profile: ProfileColumns | None = None,
+) -> NeuralRanker:
     """A neural ranker as its training finds it, drawn by torch's generator.
 
     Args:
         settings: of the kind of ranker that is wanted.
         n_items: how many items it ranks.
         text_vectors: [n_items + 1, t] frozen vectors of the items' texts; None without text.
+        events: which features of events the data have and the settings ask for (see `event_kinds`).
+        profile: for rankers that read people's profiles.
 
     Raises:
         ConfigError: these settings aren't those of a neural ranker, or they contradict each other.
@@ -66,6 +80,7 @@ def new_neural_ranker(settings: Settings, n_items: int, text_vectors: Tensor | N
                 text_vectors=text_vectors,
                 use_id=settings.item_id,
                 block=settings.block,
+                events=events,
             )
         case Bert4RecSettings():
             return Bert4RecRanker(
@@ -90,8 +105,32 @@ def new_neural_ranker(settings: Settings, n_items: int, text_vectors: Tensor | N
                 text_vectors=text_vectors,
                 use_id=settings.item_id,
             )
+        case FusionSettings() | HybridSettings() if profile is not None:
+            kind = FusionRanker if isinstance(settings, FusionSettings) else HybridRanker
+            return kind(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                profile=profile,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
+            )
         case _:
             raise ConfigError(f"no neural ranker takes {type(settings).__name__}")
+
+
+def event_kinds(settings: Settings, dataset: Dataset) -> EventKinds:
+    """What a ranker of these settings reads of the events of a data set."""
+    if not isinstance(settings, TransformerSettings):
+        return ITEMS_ALONE
+    n_types, has_times = len(dataset.event_types.values), dataset.time_key == "timestamp_s"
+    return EventKinds(
+        n_types=n_types if settings.event_type and n_types > 1 else 0,  # one type tells nothing
+        strength=settings.strength and dataset.strength != "",
+        time=settings.time and has_times,
+        request_time=settings.request_time and has_times,
+    )
 
 
 def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.device) -> Ranker:
@@ -107,6 +146,7 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             return load_neighbours(tensors)
         case _:
             n_items = len(tensors["item_bias"]) - 1
-            ranker = new_neural_ranker(settings, n_items, tensors.get("item_vectors.text"))
+            text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)
+            ranker = new_neural_ranker(settings, n_items, text, events, ProfileColumns.kept_in(tensors))
             ranker.load_state_dict(tensors)
             return ranker.to(device).eval()

@@ -180,10 +180,10 @@ class Reranker:
 
     def pool_size(self, k: int) -> int:
         """How many of the best candidates are looked at for a list of k; a cap may need all of them."""
-        return len(self.facts.popularity) if self.reranking.method == "cap" else max(POOL, 2 * k)
+        return len(self.facts.popularity) - 1 if self.reranking.method == "cap" else max(POOL, 2 * k)
 
     def first(self, candidates: IntArray, scores: FloatArray, history: IntArray, k: int) -> IntArray:
-        """[up to k] item numbers, first on the list first.
+        """[up to k] places among the candidates, first on the list first.
 
         Args:
             candidates: [n] item numbers, each once.
@@ -203,7 +203,7 @@ class Reranker:
                 places = less_popular(scores, facts.popularity[items], k, strength)
             case "cap":
                 places = capped(scores, self._shares(items), k, int(strength))
-        return items[places]
+        return order[places]
 
     def _shares(self, items: IntArray) -> FloatArray:
         return self.facts.shares[items].toarray()

@@ -2,7 +2,8 @@
 
 It follows SASRec (Kang & McAuley, ICDM 2018), with three differences that were worth more than any
 width or depth on MovieLens-1M: a learned bias by relative position instead of absolute positions, a
-causal convolution of three items before attention, and an output bias that starts at log popularity.
+causal convolution of three items ahead of attention, and an output bias that starts at log popularity.
+An event's type, strength and time join its item's vector where the data know them and settings ask.
 
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.blocks import BlockName, new_block
+from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
 
@@ -28,6 +30,7 @@ class TransformerRanker(NeuralRanker):
         dropout: float,
         text_vectors: Tensor | None = None,
         use_id: bool = True,
+        events: EventKinds = ITEMS_ALONE,
         block: BlockName = "sasrec",
     ) -> None:
         if embedding_size % n_heads:
@@ -35,12 +38,27 @@ class TransformerRanker(NeuralRanker):
         super().__init__(ItemVectors(n_items, embedding_size, text_vectors, use_id), n_items, max_length)
         self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
-            new_block(block, embedding_size, n_heads, max_length, dropout) for _ in range(n_blocks)
+            new_block(block, embedding_size, n_heads, max_length, dropout, events.time)
+            for _ in range(n_blocks)
         )
         self.norm = nn.LayerNorm(embedding_size)
+        self.event_vectors = EventVectors(embedding_size, events) if events.any else None
+        self.reads_events = events.any
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
-        x = self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))
+        x = self._embedded(batch, vectors)
         for block in self.blocks:
             x = block(x, batch)
         return self.norm(x)
+
+    def last_state(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
+        x = self._embedded(batch, vectors)
+        for block in self.blocks[:-1]:
+            x = block(x, batch)
+        last: Tensor = self.blocks[-1].last(x, batch)  # pyright: ignore[reportCallIssue, reportAssignmentType]
+        return self.norm(last) * (batch.lengths > 0)[:, None]
+
+    def _embedded(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
+        x = self.history_embedding(batch.items, vectors)
+        of_events = None if self.event_vectors is None else self.event_vectors(batch)
+        return self.dropout(in_working_precision(x if of_events is None else x + of_events))

@@ -7,14 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_core.config import NeuralSettings
-from recsys_core.data.dataset import Dataset
+from recsys_core.config import NeuralSettings, ProfileSettings
+from recsys_core.data.dataset import Dataset, Histories
+from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.ranker.cold import know_untouched_by_text
 from recsys_core.ranker.evaluation import evaluate
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
-from recsys_core.ranker.registry import new_neural_ranker
+from recsys_core.ranker.profile import ProfileColumns
+from recsys_core.ranker.registry import event_kinds, new_neural_ranker
 from recsys_core.trainer.loop import train, training_loss
 from recsys_core.trainer.memory import (
     Load,
@@ -68,7 +71,8 @@ def train_neural_ranker(
     estimate = check_training_memory(dataset, split, settings, text_size, device, processes)
     torch.manual_seed(seed)
     vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
     ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     recipe = _recipe(settings, seed)
     kept = (
@@ -87,7 +91,16 @@ def train_neural_ranker(
 
     with out_of_memory_in_words(estimate, recipe):
         log = train(ranker, known, validate, recipe, device, callbacks, kept, processes)
+    know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
+
+
+def _profile(dataset: Dataset, known: Histories, settings: NeuralSettings) -> ProfileColumns | None:
+    """The columns of people's profiles, for rankers that read any."""
+    if not isinstance(settings, ProfileSettings):
+        return None
+    traits = item_traits(dataset, known)
+    return ProfileColumns.of(profile_layout(dataset, traits, settings.allowed_attributes), traits)
 
 
 def check_training_memory(
@@ -122,10 +135,12 @@ def training_memory(
     n_windows = int(np.ceil(np.maximum(known.lengths - 1, 0) / settings.max_length).sum())
     load = Load(dataset.n_items, length, max(1, min(settings.batch_size, n_windows)), n_processes)
     size = 0 if settings.encoder == "none" else text_size
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
 
     def new_ranker(n_items: int) -> NeuralRanker:
         text = torch.zeros(n_items + 1, size, dtype=torch.float16) if size else None
-        return new_neural_ranker(settings, n_items, text)
+        own = None if profile is None else profile.for_items(n_items)
+        return new_neural_ranker(settings, n_items, text, events, own)
 
     recipe = _recipe(settings, 0)
 

@@ -54,7 +54,7 @@ def train(
         RecsysError: the loss or its gradient became NaN or infinite; the ranker has the weights of its
             best epoch so far.
     """
-    windows = cut_windows(histories, ranker.max_length)
+    windows = cut_windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
     if len(windows) == 0:
         raise DataError("nobody in the data has two different items, so there is no next item to learn from")
     ranker.to(device)
@@ -118,11 +118,11 @@ def _run_epoch(
 def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL_ITEMS) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
-    history, lengths, targets = (
-        torch.from_numpy(array).to(device) for array in (batch.history, batch.lengths, batch.targets)
+    known = HistoryBatch.of_arrays(
+        batch.history, batch.lengths, batch.context, batch.request_s, batch.attributes, device
     )
     vectors = ranker.item_vectors()
-    asked = ranker.predict(HistoryBatch(history, lengths), targets, vectors)
-    known = batch.history if asked.known is None else asked.known.cpu().numpy()
-    seen = seen_before(known, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+    asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
+    history = batch.history if asked.known is None else asked.known.cpu().numpy()
+    seen = seen_before(history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
     return objective.loss(ranker, asked, vectors, seen)

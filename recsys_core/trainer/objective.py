@@ -9,6 +9,7 @@ from torch import Tensor
 from recsys_core.data.dataset import FloatArray, Histories
 from recsys_core.ranker.neural import NeuralRanker, Prediction
 from recsys_core.ranker.noise import noise_of_this_thread
+from recsys_core.trainer.drawn_softmax import softmax_over_drawn
 from recsys_core.trainer.losses import softmax_over_candidates
 from recsys_core.trainer.negatives import NegativeSampler, allowed_negatives
 from recsys_core.trainer.sampled_losses import (
@@ -26,7 +27,7 @@ class LossChoice:
     """Which loss, and what those with drawn negatives need.
 
     Attributes:
-        name: "softmax" is over all items and draws none.
+        name: "softmax" is over all items and draws none, but for rankers whose score is no plain product.
         n_negatives: drawn for each part of a batch and shared by its states.
         negatives_exponent: of popularity in the draw; 0 = all items alike, 1 = as often as touched.
         calibration: t of gBCE, from 0, which is BCE, to 1.
@@ -75,6 +76,8 @@ class Objective:
             seen: [n] item numbers that are no candidates after each state.
         """
         if self.sampler is None or self.choice.name == "softmax":
+            if not ranker.is_product:
+                return softmax_over_drawn(ranker, asked, vectors, seen)
             return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
         drawn = self.sampler.draw(self.choice.n_negatives, noise_of_this_thread())
         device = vectors.device
