@@ -96,10 +96,8 @@ def _print_figures(ranker: str, group: Cohort, ranks: dict[str, list[IntArray]])
         )
         middle = np.mean([np.median(own[group.members]) for own in of_seeds])
         cells = [f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(figures.mean(0), figures.std(0), strict=True)]
-        print(
-            f"| {ranker} | {variant} | {group.name} | {group.members.sum()} | {' | '.join(cells)} | {middle:.0f} |",
-            flush=True,
-        )
+        start = f"| {ranker} | {variant} | {group.name} | {group.members.sum()} "
+        print(f"{start}| {' | '.join(cells)} | {middle:.0f} |", flush=True)
 
 
 def _print_gain(ranker: str, group: Cohort, both: list[IntArray], ids: list[IntArray]) -> None:
