@@ -8,7 +8,7 @@ export TOKENIZERS_PARALLELISM := false
 # Waiting threads leave the cores to others; spinning ones made training many times slower on a busy machine.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run install test quick lint browser bench screenshots sample clean
+.PHONY: run install test quick lint browser bench peers screenshots sample clean
 
 run: install
 	$(PY) -m recsys_core.cli run
@@ -47,10 +47,23 @@ screenshots: install browser
 sample: install
 	$(PY) -m recsys_core.actions.samples
 
-# Needs MovieLens-100K, which may not be passed on: make bench ML100K=FOLDER
+# Needs MovieLens, which may not be passed on: make bench ML100K=FOLDER ML1M=FILE
+# Some parts of it: make bench PARTS="training scoring"; parts are quality training scoring metrics growth.
 ML100K ?= ../shared/data/ml-100k
-bench: install
-	$(PY) -m benchmarks.quality "$(ML100K)" 0 1 2
+ML1M ?= ../shared/data/ml-1m/ml-1m.txt.gz
+PARTS ?=
+bench: install peers
+	$(PY) -m benchmarks.run $(PARTS) --ml-100k "$(ML100K)" --ml-1m "$(ML1M)"
+
+# What speeds are compared with, in an environment of its own; torch first, or pip brings CUDA along.
+PEERS := .venv-peers
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	touch $(PEERS)/.installed
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from recsys_core.actions.models import LoadedModel, list_for_wish
-from ui import cache
+from recsys_core.actions.models import LoadedModel
+from ui import answers, cache
 from ui.components import context_bar, errors_as_sentences, page_header
 from ui.list_views import draw_history, draw_list, draw_what_if
 from ui.lists import with_knowledge
@@ -39,7 +39,7 @@ def show_new(model: LoadedModel, k: int) -> None:
         return
     with errors_as_sentences():
         with st.spinner(t("explore.reading")):
-            ranked = list_for_wish(cache.workspace(), model, wish, k)
+            ranked = answers.wish_list(cache.workspace(), model, wish, k)
         st.subheader(t("explore.list", k=k), anchor=False)
         draw_list(with_knowledge(model.data, ranked, "similarity"), "explore_wish_list", "similarity")
 

@@ -65,6 +65,8 @@ class NeuralSettings(Settings):
     max_gradient_norm: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
+    encoder_pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     item_id: bool = True
 
     @model_validator(mode="after")

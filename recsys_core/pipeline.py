@@ -20,9 +20,10 @@ import torch
 
 from recsys_core.config import EaseSettings, NeuralSettings, Settings
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories
-from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import NGRAMS
+from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
     REMOVALS,
@@ -127,17 +128,24 @@ class Explanation:
 
 
 def encode_items(
-    dataset: Dataset, encoder: str, device: torch.device, cache: Path, progress: Progress
+    dataset: Dataset,
+    split: Split,
+    encoder: str,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    options: EncoderOptions | None = None,
 ) -> TextVectors | None:
     """The text vectors of all items, from the cache where the same texts were encoded before."""
     if encoder == NO_ENCODER:
         return None
     return encode_texts(
-        dataset.item_texts(),
+        item_texts(dataset, split),
         encoder,
         device,
         cache,
         lambda share: progress(share, "Reading the items' texts"),
+        options,
     )
 
 
@@ -159,8 +167,7 @@ def train_model(
 
     Raises:
         DataError: the data are too small for this.
-        ConfigError: settings that contradict each other, an encoder that isn't there, too little memory,
-            or the checkpoint of another run.
+        ConfigError: no such encoder, too little memory, or the checkpoint of another run.
     """
     start = time.perf_counter()
     learned = learn(
@@ -175,7 +182,7 @@ def train_model(
         checkpoint=checkpoint,
         processes=processes,
     )
-    ranker, text, log = learned.ranker, learned.text, learned.log
+    ranker = learned.ranker
     progress(0.8, "Evaluating")
     valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
     progress(0.85, "Testing its explanations")
@@ -186,8 +193,8 @@ def train_model(
         settings=settings,
         seed=seed,
         ranker=ranker,
-        text=text,
-        log=log,
+        text=learned.text,
+        log=learned.log,
         valid=valid,
         test=test,
         verification=verification,
@@ -228,28 +235,16 @@ def learn(
     """
     _check_size(dataset, split)
     if not isinstance(settings, NeuralSettings):
-        if isinstance(settings, EaseSettings):
-            check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
         progress(0.1, "Counting")
-        known = histories(dataset, split, "valid")
-        return Learned(fit_counting_ranker(settings, known, dataset.n_items), None, None)
+        return Learned(_counted(dataset, split, settings), None, None)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
-    if not processes.is_first:
-        processes.wait_for_all()  # for the first one's texts in the cache
-    text = encode_items(dataset, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
-    if processes.is_first:
-        processes.wait_for_all()
+    options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
+    with processes.first_goes_ahead():  # the others find its texts in the cache
+        text = encode_items(
+            dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+        )
     ranker, log = train_neural_ranker(
-        dataset,
-        split,
-        settings,
-        text,
-        seed,
-        device,
-        lambda s, m: progress(0.1 + 0.9 * s, m),
-        on_epoch,
-        checkpoint,
-        processes,
+        dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes
     )
     return Learned(ranker, text, log)
 
@@ -262,13 +257,17 @@ def recommend_for_wish(
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
     """
-    if text is None or text.encoder == NGRAMS:
+    if text is None:
         raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
     if not wish.strip():
         raise ConfigError("the wish is empty; type a few words")
-    wished = encode_texts([wish], text.encoder, device, cache).vectors[0].astype(np.float32)
+    wished = encode_more(text, [wish], device, cache, as_query=True)
+    if wished.warning or not wished.vectors.any():
+        raise ConfigError(
+            wished.warning or f"no item's text has anything in common with '{wish}'; type other words"
+        )
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
-    scores[0, 1:] = text.vectors.astype(np.float32) @ wished
+    scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
     scores[0, 0] = -np.inf
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
@@ -337,6 +336,12 @@ def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowle
     vectors = _people_vectors(known, dataset.n_items) if text is None else text.double().cpu().numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
+
+
+def _counted(dataset: Dataset, split: Split, settings: Settings) -> Ranker:
+    if isinstance(settings, EaseSettings):
+        check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
+    return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items)
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

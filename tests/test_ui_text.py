@@ -113,7 +113,7 @@ def test_lines_become_one() -> None:
 
 
 def test_unknown_metric_is_shown_by_its_own_name() -> None:
-    assert (metric_name("ndcg@5"), metric_name("novelty@5")) == ("NDCG@5", "novelty@5")
+    assert (metric_name("ndcg@5"), metric_name("tea@5")) == ("NDCG@5", "tea@5")
 
 
 @pytest.mark.parametrize(

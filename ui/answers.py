@@ -7,26 +7,37 @@ the model, because records never change.
 from collections import OrderedDict
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.pipeline import Explanation
+from recsys_core.store.workspace import Workspace
 from ui.state import AsOf
 
 KEPT_EXPLANATIONS = 200
 KEPT_AUDITS = 50
+KEPT_WISHES = 50
 KEPT_COUNTS = 8
 
 
 def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
     """Why an item is where it is on a person's list; raises what `explain_item` raises."""
     return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+
+
+def wish_list(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
+    """The list of somebody of whom a wish is known; raises what `list_for_wish` raises.
+
+    Opening an encoder for a few words takes longer than ranking, and a page runs again at every touch.
+    """
+    return _wish_list(workspace, model, model.record.id, wish.strip(), k).copy()
 
 
 def kept_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult | None:
@@ -54,6 +65,11 @@ def _explanation(
     _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
 ) -> Explanation:
     return explain_item(_model, user_id, item_id, method, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_WISHES)
+def _wish_list(_workspace: Workspace, _model: LoadedModel, model_id: str, wish: str, k: int) -> pd.DataFrame:
+    return list_for_wish(_workspace, _model, wish, k)
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,14 +5,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from recsys_core.data.complete_journey import read_complete_journey
 from recsys_core.data.dataset import Dataset, build_dataset
+from recsys_core.data.leakage import Leakage, find_leakage
 from recsys_core.data.mapping import Mapping
 from recsys_core.data.readers import import_files, load_tables, write_tables
 from recsys_core.data.simulate import simulate_shop, write_shop
 from recsys_core.data.split import Split, leave_one_out, split_tables
+from recsys_core.data.split_time import global_time, time_boundaries
 from recsys_core.data.validate import ValidationReport
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.files import read_json, write_atomically, write_json
@@ -25,6 +27,8 @@ INTERACTIONS_CSV, ITEMS_CSV, USERS_CSV = "interactions.csv", "items.csv", "users
 SHOWN_REJECTED = 100
 
 Import = Callable[[Path], ValidationReport]
+SplitKind = Literal["leave-one-out", "time"]
+SPLIT_KINDS: tuple[SplitKind, ...] = ("leave-one-out", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +64,29 @@ def ingest(
     mapping: Mapping | None = None,
     min_rating: float | None = None,
     seed: int = 0,
+    split: str = "leave-one-out",
 ) -> Ingested:
     """Reads files, checks every row, and keeps the usable ones as a data set: all of it or nothing.
 
     Raises:
-        DataError: the name is taken, or there is nothing usable in the files.
-        ConfigError: a rating bound for data without ratings.
+        DataError: the name is taken, there is nothing usable in the files, or they can't be split like that.
+        ConfigError: a rating bound for data without ratings, or no such split.
         StoreError: the workspace can't be written.
     """
 
     def read(folder: Path) -> ValidationReport:
         return import_files(interactions, items, users, mapping or Mapping(), min_rating, folder)
 
-    return _keep(workspace, name, read, interactions.name, seed)
+    return _keep(workspace, name, read, interactions.name, seed, split)
 
 
 def ingest_sample(
-    workspace: Workspace, name: str, sample: str, path: Path | None = None, seed: int = 0
+    workspace: Workspace,
+    name: str,
+    sample: str,
+    path: Path | None = None,
+    seed: int = 0,
+    split: str = "leave-one-out",
 ) -> Ingested:
     """Brings in a sample: the simulated shop, The Complete Journey, or MovieLens from a folder or zip.
 
@@ -87,9 +97,9 @@ def ingest_sample(
     if sample not in SAMPLES:
         raise ConfigError(f"there is no sample '{sample}'; samples are {', '.join(SAMPLES)}")
     if sample == "simulated":
-        return _keep(workspace, name, lambda folder: _simulate(folder, seed), sample, seed)
+        return _keep(workspace, name, lambda folder: _simulate(folder, seed), sample, seed, split)
     if sample == "complete-journey":
-        return _keep(workspace, name, _import_complete_journey, sample, seed)
+        return _keep(workspace, name, _import_complete_journey, sample, seed, split)
     if path is None:
         raise ConfigError(
             f"'{sample}' may not be passed on, so it isn't part of RecLens; name your copy of it with --path"
@@ -98,7 +108,7 @@ def ingest_sample(
     def read(folder: Path) -> ValidationReport:
         return import_files(path, None, None, Mapping(), None, folder, sample=sample)
 
-    return _keep(workspace, name, read, sample, seed)
+    return _keep(workspace, name, read, sample, seed, split)
 
 
 def ingest_shop(workspace: Workspace, name: str, folder: Path) -> Ingested:
@@ -115,8 +125,9 @@ def open_dataset(workspace: Workspace, dataset: str) -> LoadedDataset:
     """
     record = workspace.resolve("dataset", dataset)
     folder = workspace.checked_folder(record)
-    built = build_dataset(load_tables(folder))
-    return LoadedDataset(record, built, leave_one_out(built, int(read_json(folder / SPLIT_FILE)["seed"])))
+    built, kept = build_dataset(load_tables(folder)), read_json(folder / SPLIT_FILE)
+    split = _split(built, checked_split(kept.get("kind", "leave-one-out")), int(kept["seed"]))
+    return LoadedDataset(record, built, split)
 
 
 def open_report(workspace: Workspace, record: DatasetRecord) -> ValidationReport:
@@ -142,6 +153,24 @@ def write_split(workspace: Workspace, dataset: str, out: Path) -> dict[str, Path
     return written
 
 
+def check_split(workspace: Workspace, dataset: str) -> Leakage:
+    """Whether anything held out can be seen in training or in a history, event by event."""
+    loaded = open_dataset(workspace, dataset)
+    return find_leakage(loaded.dataset, loaded.split)
+
+
+def checked_split(value: str) -> SplitKind:
+    """`leave-one-out` or `time`.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    for kind in SPLIT_KINDS:
+        if value == kind:
+            return kind
+    raise ConfigError(f"there is no split '{value}'; splits are {', '.join(SPLIT_KINDS)}")
+
+
 def ingest_json(done: Ingested) -> dict[str, Any]:
     """The contract of `reclens ingest --json`: the first 100 rejected rows, all of them in a file."""
     report = done.report
@@ -159,14 +188,17 @@ def ingest_json(done: Ingested) -> dict[str, Any]:
     }
 
 
-def _keep(workspace: Workspace, name: str, read: Import, source: str, seed: int) -> Ingested:
+def _keep(
+    workspace: Workspace, name: str, read: Import, source: str, seed: int, split_kind: str = "leave-one-out"
+) -> Ingested:
     """Reads into a folder outside the workspace, and moves it in once everything is known to be good."""
+    kind = checked_split(split_kind)
     workspace.check_free("dataset", name)
     with tempfile.TemporaryDirectory(prefix="reclens-import-") as temporary:
         folder = Path(temporary)
         report = read(folder)
-        split = leave_one_out(build_dataset(load_tables(folder)), seed)
-        write_json(folder / SPLIT_FILE, {"seed": seed})
+        split = _split(build_dataset(load_tables(folder)), kind, seed)
+        write_json(folder / SPLIT_FILE, {"seed": seed, "kind": kind})
         write_atomically(
             folder / REJECTED_FILE,
             lambda path: report.rejected.to_csv(path, index=False, encoding="utf-8-sig"),
@@ -185,6 +217,12 @@ def _keep(workspace: Workspace, name: str, read: Import, source: str, seed: int)
         )
     rejected = workspace.folder(record) / REJECTED_FILE if report.n_rejected else None
     return Ingested(record, report, warnings, rejected)
+
+
+def _split(dataset: Dataset, kind: SplitKind, seed: int) -> Split:
+    if kind == "time":
+        return global_time(dataset, *time_boundaries(dataset))
+    return leave_one_out(dataset, seed)
 
 
 def _simulate(folder: Path, seed: int) -> ValidationReport:

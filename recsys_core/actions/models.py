@@ -14,11 +14,14 @@ from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.config import Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.encoder.ngrams import load_ngrams
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
 from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.store.records import ModelRecord
@@ -29,7 +32,9 @@ from recsys_core.trainer.processes import joined_processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
+NGRAMS_FILE = "ngrams.safetensors"
 MODEL_VERSION = 1
+KEPT_K = 10  # of the lists that the kept figures are about
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +70,7 @@ def train(
     """Trains a ranker on a data set, evaluates it, tests its explanations, and keeps it under a name.
 
     Under `torchrun` each process makes this call; they train together, and the first one keeps the model.
-
-    Args:
-        workspace: where the data set is and the model goes.
-        dataset: by id or name.
-        ranker: by name.
-        name: of the model.
-        preset: quick, balanced or best.
-        seed: decides everything that is drawn.
-        changes: `key=value` on top of the preset.
-        device: auto, cpu or cuda.
-        progress: told the share that is done, and with what it is busy.
-        on_epoch: told about each epoch.
-        checkpoint: file that is kept while training lasts; if it is there, training goes on from it.
+    The file `checkpoint` is kept while training lasts; if it is there, training goes on from it.
 
     Raises:
         ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
@@ -102,12 +95,7 @@ def train(
             processes=processes,
         )
         if isinstance(trained, TrainedModel):
-            workspace.add_model(
-                name,
-                loaded.record.id,
-                _summary(trained, preset),
-                lambda folder: _write(trained, preset, folder),
-            )
+            _keep(workspace, name, loaded, trained, preset)
             if checkpoint is not None:
                 checkpoint.unlink(missing_ok=True)
         processes.wait_for_all()
@@ -141,11 +129,11 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         settings=settings,
         seed=int(kept["seed"]),
         ranker=ranker,
-        valid=Evaluation("valid", ranks["valid"].to_numpy(), 10, kept["coverage"]["valid"]),
-        test=Evaluation("test", ranks["test"].to_numpy(), 10, kept["coverage"]["test"]),
+        valid=_evaluation(kept, ranks, "valid"),
+        test=_evaluation(kept, ranks, "test"),
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
-        text=_text(kept, ranker),
+        text=_text(kept, ranker, folder),
     )
 
 
@@ -153,8 +141,9 @@ def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", 
     """Full-ranking figures at any k; those at 10 were kept from training."""
     if k < 1:
         raise ConfigError(f"k is {k}; a list has at least 1 item")
-    if k == 10:
-        return model.valid if part == "valid" else model.test
+    kept = model.valid if part == "valid" else model.test
+    if k == kept.k and kept.complete:
+        return kept
     return evaluate(model.ranker, model.data.dataset, model.data.split, part, k)
 
 
@@ -251,6 +240,11 @@ _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
 _VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
 
 
+def _keep(workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str) -> None:
+    summary = _summary(trained, preset)
+    workspace.add_model(name, data.record.id, summary, lambda folder: _write(trained, preset, folder))
+
+
 def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
     log = trained.log
     return {
@@ -269,9 +263,11 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
 
 def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     save_ranker(trained.ranker, folder / WEIGHTS_FILE)
-    ranks = pd.DataFrame({"valid": trained.valid.ranks, "test": trained.test.ranks})
+    ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
     text = trained.text
+    if text is not None and text.ngrams is not None:
+        text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,
         {
@@ -281,17 +277,41 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
             "settings": trained.settings.model_dump(mode="json"),
             "seed": trained.seed,
             "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
-            "text": None
-            if text is None
-            else {"encoder": text.encoder, "unknown_share": text.unknown_share, "warning": text.warning},
+            "gini": {"valid": trained.valid.lists.gini, "test": trained.test.lists.gini},
+            "text": None if text is None else _text_facts(text),
             "log": _LOG.dump_python(trained.log, mode="json"),
             "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
         },
     )
 
 
-def _text(kept: dict[str, Any], ranker: Ranker) -> TextVectors | None:
-    if kept["text"] is None:
+def _evaluation(kept: dict[str, Any], ranks: pd.DataFrame, part: Literal["valid", "test"]) -> Evaluation:
+    gini = kept.get("gini", {}).get(part, float("nan"))  # not kept by earlier versions
+    return from_columns(ranks, part, KEPT_K, kept["coverage"][part], gini)
+
+
+def _text_facts(text: TextVectors) -> dict[str, Any]:
+    return {
+        "encoder": text.encoder,
+        "unknown_share": text.unknown_share,
+        "warning": text.warning,
+        "cosine_to_fp32": text.cosine_to_fp32,
+        "pooling": text.options.pooling,
+        "precision": text.options.precision,
+    }
+
+
+def _text(kept: dict[str, Any], ranker: Ranker, folder: Path) -> TextVectors | None:
+    facts: dict[str, Any] | None = kept["text"]
+    if facts is None:
         return None
-    vectors = ranker.tensors()["item_vectors.text"][1:].numpy()
-    return TextVectors(vectors, **kept["text"])
+    ngrams = folder / NGRAMS_FILE
+    return TextVectors(
+        vectors=ranker.tensors()["item_vectors.text"][1:].numpy(),
+        encoder=facts["encoder"],
+        unknown_share=facts["unknown_share"],
+        warning=facts["warning"],
+        options=EncoderOptions(facts.get("pooling", "auto"), facts.get("precision", "auto")),
+        cosine_to_fp32=facts.get("cosine_to_fp32"),
+        ngrams=load_ngrams(ngrams) if ngrams.is_file() else None,
+    )

@@ -1,12 +1,17 @@
 """`reclens ingest` and `reclens split`."""
 
+from dataclasses import asdict
+from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
 from recsys_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsys_core.data.leakage import Leakage
 
 PathOption = Annotated[Path | None, typer.Option()]
 
@@ -27,6 +32,10 @@ def ingest(
         str | None, typer.Option(help="simulated, complete-journey, movielens-100k or movielens-1m.")
     ] = None,
     path: Annotated[Path | None, typer.Option(help="Folder or zip of a MovieLens sample.")] = None,
+    split: Annotated[
+        str,
+        typer.Option(help="leave-one-out, or time: the last 10 % of events test, the 10 % before validate."),
+    ] = "leave-one-out",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -38,10 +47,12 @@ def ingest(
     if (sample is None) == (interactions is None):
         raise ConfigError("say where the data are: either --interactions PATH or --sample NAME")
     if sample is not None:
-        done = data.ingest_sample(reply.workspace, name, sample, path)
+        done = data.ingest_sample(reply.workspace, name, sample, path, split=split)
     elif interactions is not None:
         mapping = parse_mapping(map or [])
-        done = data.ingest(reply.workspace, name, interactions, items, users, mapping, min_rating)
+        done = data.ingest(
+            reply.workspace, name, interactions, items, users, mapping, min_rating, split=split
+        )
     else:
         raise ConfigError("say where the data are: either --interactions PATH or --sample NAME")
     found = data.ingest_json(done)
@@ -60,6 +71,7 @@ def ingest(
 def split(
     dataset: str,
     out: Annotated[Path, typer.Option(help="Folder for train.parquet, valid.parquet and test.parquet.")],
+    check: Annotated[bool, typer.Option("--check", help="Also look for leakage.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -68,4 +80,20 @@ def split(
 
     reply = answer(workspace, json)
     written = {part: str(path) for part, path in data.write_split(reply.workspace, dataset, out).items()}
-    reply.write(written, "\n".join(f"{part}: {path}" for part, path in written.items()))
+    found: dict[str, Any] = dict(written)
+    lines = [f"{part}: {path}" for part, path in written.items()]
+    if check:
+        leakage = data.check_split(reply.workspace, dataset)
+        found["leakage"] = asdict(leakage)
+        lines.append(_leakage_text(leakage))
+    reply.write(found, "\n".join(lines))
+
+
+def _leakage_text(leakage: "Leakage") -> str:
+    later = leakage.later_training_share
+    return (
+        f"of {leakage.n_targets:,} held-out pairs {leakage.in_training:,} are in training, "
+        f"{leakage.in_history:,} in the history that they are ranked from, "
+        f"and {leakage.held_out_twice:,} are held out twice\n"
+        + ("training events later than a test target: " + ("not known" if isnan(later) else f"{later:.1%}"))
+    )

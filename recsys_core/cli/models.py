@@ -57,17 +57,24 @@ def evaluate(
     model: str,
     k: Annotated[int, typer.Option(min=1)] = 10,
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    slices: Annotated[bool, typer.Option("--slices", help="Also cold and warm, head and tail.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Rank all items for everybody and see where the held-out ones land."""
     from recsys_core.actions import models
+    from recsys_core.actions.comparisons import slices_json
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
-    evaluation = models.evaluate_model(models.open_model(reply.workspace, model), part, k)
+    opened = models.open_model(reply.workspace, model)
+    evaluation = models.evaluate_model(opened, part, k)
     found: dict[str, Any] = {"n_users": evaluation.n_users, "split": part, **evaluation.summary()}
-    reply.write(found, f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}")
+    text = f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}"
+    if slices:
+        found["slices"] = slices_json(opened, evaluation)
+        text += "\n" + table_text(found["slices"], list(found["slices"][0]))
+    reply.write(found, text)
 
 
 @app.command()

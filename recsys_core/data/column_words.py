@@ -132,7 +132,20 @@ WORDS: dict[Role, tuple[str, ...]] = {
         "搜索",
         "搜索词",
     ),
-    Role.REVIEW_TEXT: ("reviewtext", "review", "reviewbody", "comment", "comments", "评论"),
+    Role.REVIEW_TEXT: (
+        *("reviewtext", "review", "reviewbody", "reviewcontent", "reviewcomment", "userreview"),
+        *(
+            "comment",
+            "comments",
+            "commenttext",
+            "usercomment",
+            "feedback",
+            "评论",
+            "评论内容",
+            "评价",
+            "点评",
+        ),
+    ),
     Role.CONTEXT: (
         "device",
         "devicetype",

@@ -63,6 +63,14 @@ class Histories:
         padded[inside] = self.items[((self.offsets[1:] - lengths)[:, None] + columns)[inside]]
         return padded
 
+    def without_repeats(self) -> "Histories":
+        """Each sequence's different items, by number: what was touched, whenever and however often."""
+        size = int(self.items.max(initial=0)) + 1
+        pairs = np.sort(self.rows * size + self.items)  # np.unique hashes, which takes many times as long
+        pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+        lengths = np.bincount(pairs // size, minlength=len(self))
+        return Histories(pairs % size, np.concatenate([[0], np.cumsum(lengths)]))
+
     @staticmethod
     def of(sequences: list[IntArray] | list[list[int]]) -> "Histories":
         """Histories from one array a sequence."""
@@ -82,6 +90,7 @@ class Dataset:
         items: [n_items] rows in the order of item numbers 1, 2, …; columns as in `Tables.items`.
         users: [n_users] rows in the order of user numbers; columns as in `Tables.users`.
         time_key: what the events are in order of; "none" means that their order tells nothing.
+        reviews: [n_events] what was written at each event, "" for nothing; None where nothing ever was.
     """
 
     events: Histories
@@ -89,6 +98,7 @@ class Dataset:
     items: pd.DataFrame
     users: pd.DataFrame
     time_key: TimeKey
+    reviews: "pd.Series[str] | None" = None
 
     @property
     def n_users(self) -> int:
@@ -171,6 +181,7 @@ def build_dataset(tables: Tables) -> Dataset:
         items=tables.items.reset_index(drop=True),
         users=tables.users.reset_index(drop=True),
         time_key=time_key,
+        reviews=_reviews(interactions, order),
     )
 
 
@@ -178,6 +189,12 @@ def _column(frame: pd.DataFrame, name: str) -> FloatArray:
     if name not in frame:
         return np.full(len(frame), np.nan)
     return frame[name].to_numpy(dtype=np.float64)
+
+
+def _reviews(interactions: pd.DataFrame, order: IntArray) -> "pd.Series[str] | None":
+    if "review_text" not in interactions or not (interactions["review_text"] != "").any():
+        return None
+    return interactions["review_text"].iloc[order].reset_index(drop=True)
 
 
 def _row_of(ids: "pd.Series[str]", wanted: str, noun: str) -> int:

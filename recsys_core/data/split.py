@@ -1,9 +1,9 @@
-"""The one split of a data set: leave one out, made at import, the same for everything that follows.
+"""The split of a data set, made at import, the same for everything that follows: leave one out by default.
 
 A person's *new* items are those at their first touch. The last new item is the test target, the one
 before it the validation target, and what came before that trains. What a person repeats after the
 validation target would tell a model about the future, so it is kept out of training and of both
-histories, and comes back only "now".
+histories, and comes back only "now". `split_time.global_time` splits at moments that are the same for all.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 
@@ -20,22 +21,35 @@ MIN_NEW_ITEMS = 3  # a person with fewer trains only: both targets and a history
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which events train and which are held out; rows are places in `Dataset.events.items`.
+    """Which events train and which are held out; rows are places in `order`.
 
     Attributes:
-        train_length: [n_users] a person's first events, as many as train.
-        valid_row: [n_users] row of the validation target; -1 for a person who has none.
-        test_row: [n_users] row of the test target; -1 for a person who has none.
+        train_length: [n_users] a person's first events, as many as train: the history that validation
+            targets are ranked from.
+        test_length: [n_users] a person's first events, as many as test targets are ranked from.
+        valid_rows: [n_users] rows of each person's validation targets, oldest first.
+        test_rows: [n_users] rows of each person's test targets, oldest first.
         order: [n_events] the events' order: `Dataset.events` itself, or drawn by the seed where the
             data have neither times nor an order.
         warnings: what a person should know about it.
     """
 
     train_length: IntArray
-    valid_row: IntArray
-    test_row: IntArray
+    test_length: IntArray
+    valid_rows: Histories
+    test_rows: Histories
     order: IntArray
     warnings: tuple[str, ...]
+
+    @property
+    def valid_row(self) -> IntArray:
+        """[n_users] row of the first validation target; -1 for a person who has none."""
+        return _first_rows(self.valid_rows)
+
+    @property
+    def test_row(self) -> IntArray:
+        """[n_users] row of the first test target; -1 for a person who has none."""
+        return _first_rows(self.test_rows)
 
 
 def leave_one_out(dataset: Dataset, seed: int = 0) -> Split:
@@ -48,18 +62,26 @@ def leave_one_out(dataset: Dataset, seed: int = 0) -> Split:
         warnings.append(
             "the events have neither times nor an order, so the held-out items were drawn by the seed"
         )
-    new_rows = Histories(*_first_touches(events, order))  # [n_users] rows of each person's new items
+    new_rows = first_touches(events, order)
     has_targets = new_rows.lengths >= MIN_NEW_ITEMS
-    last = new_rows.offsets[1:] - 1
-    test_row = np.where(has_targets, new_rows.items[last], -1)
-    valid_row = np.where(has_targets, new_rows.items[np.maximum(last - 1, 0)], -1)
-    train_length = np.where(has_targets, valid_row - events.offsets[:-1], events.lengths)
+    last = new_rows.offsets[1:][has_targets] - 1
+    valid_row = new_rows.items[last - 1]
+    train_length = events.lengths
+    train_length[has_targets] = valid_row - events.offsets[:-1][has_targets]
+    ends = np.concatenate([[0], np.cumsum(has_targets)])
     if not has_targets.all():
         warnings.append(
             f"{int((~has_targets).sum()):,} people with fewer than {MIN_NEW_ITEMS} different items "
             "train the model but aren't evaluated"
         )
-    return Split(train_length, valid_row, test_row, order, tuple(warnings))
+    return Split(
+        train_length=train_length,
+        test_length=train_length + has_targets,  # the validation target comes next
+        valid_rows=Histories(valid_row, ends),
+        test_rows=Histories(new_rows.items[last], ends),
+        order=order,
+        warnings=tuple(warnings),
+    )
 
 
 def ordered_items(dataset: Dataset, split: Split) -> IntArray:
@@ -68,9 +90,15 @@ def ordered_items(dataset: Dataset, split: Split) -> IntArray:
 
 
 def targets(dataset: Dataset, split: Split, part: Literal["valid", "test"]) -> IntArray:
-    """[n_users] the held-out item of each person; 0 for a person who has none."""
+    """[n_users] the first held-out item of each person; 0 for a person who has none."""
     rows = split.valid_row if part == "valid" else split.test_row
     return np.where(rows >= 0, ordered_items(dataset, split)[rows], 0)
+
+
+def all_targets(dataset: Dataset, split: Split, part: Literal["valid", "test"]) -> Histories:
+    """[n_users] every held-out item of each person, oldest first."""
+    rows = split.valid_rows if part == "valid" else split.test_rows
+    return Histories(ordered_items(dataset, split)[rows.items], rows.offsets)
 
 
 def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
@@ -82,14 +110,13 @@ def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
 def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
     """[n_users] places in `split.order` of what is known of each person at a moment, oldest first.
 
-    `valid`: what trains. `test`: that and the validation target. `now`: every event. Of events on the
-    same item in a row (viewed, clicked, bought) the first stands for all: one touch of the item.
+    `valid`: what trains. `test`: what is known when test targets are ranked; leaving one out, that is the
+    training part and the validation target. `now`: every event. Of events on the same item in a row (viewed,
+    clicked, bought) the first stands for all: one touch of the item.
     """
     items, lengths = ordered_items(dataset, split), dataset.events.lengths
-    place = np.arange(len(items)) - np.repeat(dataset.events.offsets[:-1], lengths)
-    keep = place < np.repeat(lengths if as_of == "now" else split.train_length, lengths)
-    if as_of == "test":
-        keep[split.valid_row[split.valid_row >= 0]] = True
+    n_first = {"valid": split.train_length, "test": split.test_length, "now": lengths}[as_of]
+    keep = _first_events(dataset.events, n_first)
     rows, people = np.flatnonzero(keep), dataset.events.rows[keep]
     again = (items[rows[1:]] == items[rows[:-1]]) & (people[1:] == people[:-1])
     first = np.concatenate([np.ones(min(1, len(rows)), dtype=bool), ~again])
@@ -98,14 +125,19 @@ def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
 
 
 def split_tables(dataset: Dataset, split: Split) -> dict[str, pd.DataFrame]:
-    """The three parts as tables of user_id, item_id, timestamp_s, for anyone who wants to recompute."""
-    place = np.arange(len(split.order)) - np.repeat(dataset.events.offsets[:-1], dataset.events.lengths)
-    trains = np.flatnonzero(place < np.repeat(split.train_length, dataset.events.lengths))
+    """The three parts as tables of user_id, item_id, timestamp_s, for anyone who wants to recompute.
+
+    A split by time may have a fourth, `known`: events after training that test targets are ranked from
+    without being validation targets.
+    """
+    trains = _first_events(dataset.events, split.train_length)
+    known = _first_events(dataset.events, split.test_length) & ~trains
+    known[split.valid_rows.items] = False
     rows = {
-        "train": trains,
-        "valid": split.valid_row[split.valid_row >= 0],
-        "test": split.test_row[split.test_row >= 0],
-    }
+        "train": np.flatnonzero(trains),
+        "valid": split.valid_rows.items,
+        "test": split.test_rows.items,
+    } | ({"known": np.flatnonzero(known)} if known.any() else {})
     return {part: _table(dataset, split, part_rows) for part, part_rows in rows.items()}
 
 
@@ -120,10 +152,23 @@ def _table(dataset: Dataset, split: Split, rows: IntArray) -> pd.DataFrame:
     )
 
 
-def _first_touches(events: Histories, order: IntArray) -> tuple[IntArray, IntArray]:
-    """Rows at which each person first meets an item, in order, and where each person's begin."""
+def first_touches(events: Histories, order: IntArray) -> Histories:
+    """[n_users] rows at which each person first meets an item, in order."""
     pair = events.rows * (int(events.items.max(initial=0)) + 1) + events.items[order]
     _, first = np.unique(pair, return_index=True)
     rows = np.sort(first)
     lengths = np.bincount(events.rows[rows], minlength=len(events))
-    return rows, np.concatenate([[0], np.cumsum(lengths)])
+    return Histories(rows, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def _first_events(events: Histories, n_first: IntArray) -> NDArray[np.bool_]:
+    """[n_events] whether an event is among its person's first, as many as asked for."""
+    place = np.arange(len(events.items)) - np.repeat(events.offsets[:-1], events.lengths)
+    return place < np.repeat(n_first, events.lengths)
+
+
+def _first_rows(rows: Histories) -> IntArray:
+    has_any = rows.lengths > 0
+    first = np.full(len(rows), -1, dtype=np.int64)
+    first[has_any] = rows.items[rows.offsets[:-1][has_any]]
+    return first

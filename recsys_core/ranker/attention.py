@@ -24,8 +24,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         What `torch.nn.functional.scaled_dot_product_attention` returns. On the CPU that function leaves
         its fast path as soon as the bias is to be learned.
     """
-    if query.device.type != "cpu":
-        return F.scaled_dot_product_attention(query, key, value, bias)
+    if query.device.type != "cpu" or not torch.is_grad_enabled():
+        return F.scaled_dot_product_attention(query, key, value, bias[None])
     mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
     return mixed
 

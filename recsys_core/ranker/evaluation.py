@@ -1,71 +1,198 @@
-"""Full-ranking evaluation: every item is a candidate but the seen ones, nothing is sampled."""
+"""Full-ranking evaluation: every item is a candidate but the known ones, nothing is sampled.
 
+People are scored in chunks, once. What is kept are the ranks of their held-out items, from which every
+metric of `metrics.ranking` follows at any k, and what the first k items of their lists are like.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from recsys_core.data.dataset import Dataset, IntArray
-from recsys_core.data.split import Split, histories, targets
-from recsys_core.metrics.ranking import coverage, per_person, target_ranks
-from recsys_core.ranker.protocol import Ranker
+from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
+from recsys_core.data.split import Split, all_targets, histories
+from recsys_core.errors import ConfigError
+from recsys_core.metrics.beyond_accuracy import unit_vectors
+from recsys_core.metrics.list_measures import CATALOGUE_MEASURES, PERSON_MEASURES, ListMeasures, ListTotals
+from recsys_core.metrics.popularity import candidate_counts, item_popularity, people_vectors, popular_ranks
+from recsys_core.metrics.ranking import AUC, name_and_k, per_person, target_ranks
+from recsys_core.metrics.ranks import RelevantRanks
+from recsys_core.ranker.protocol import Ranker, ScoreArray
 from recsys_core.ranker.top_k import mask_seen, top_k
 
+Part = Literal["valid", "test"]
+
 BATCH_USERS = 512
+SCORES_AT_ONCE = 1 << 26  # 256 MB of scores: a large catalogue is scored for fewer people at a time
+
+HEADLINE = ("ndcg", "hr", "recall", "precision", "f1", "mrr", "map", "serendipity")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Where everybody's held-out item was ranked, all items being candidates but the seen ones.
+    """Where everybody's held-out items were ranked, all items being candidates but the known ones.
 
     Attributes:
         part: which held-out items.
-        ranks: [n_users] from 1; 0 for a person without a held-out item.
-        k: length of the lists behind `coverage`.
-        coverage: share of the catalogue that these lists show.
+        held_out: the ranks of everybody's held-out items, in the order of `data.split.all_targets`.
+        k: length of the lists behind `lists`.
+        lists: what these lists are like.
     """
 
-    part: Literal["valid", "test"]
-    ranks: IntArray
+    part: Part
+    held_out: RelevantRanks
     k: int
-    coverage: float
+    lists: ListMeasures
+
+    @property
+    def ranks(self) -> IntArray:
+        """[n_users] rank of the first held-out item, from 1; 0 for a person who has none."""
+        return self.held_out.first
+
+    @property
+    def coverage(self) -> float:
+        """Share of the catalogue that the lists show."""
+        return self.lists.coverage
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is known that `evaluate` finds out; earlier versions kept less."""
+        return self.held_out.n_candidates is not None and self.held_out.popular_ranks is not None
 
     @property
     def n_users(self) -> int:
         """How many people have a held-out item."""
-        return int((self.ranks > 0).sum())
+        return int((self.held_out.n_relevant > 0).sum())
+
+    def knows(self, metric: str) -> bool:
+        """Whether a metric can be told from what is kept, without ranking again."""
+        name, k = name_and_k(metric)
+        if name in (*PERSON_MEASURES, *CATALOGUE_MEASURES):
+            return self.complete and k == self.k
+        return self.complete or name not in (AUC, "serendipity")
+
+    def per_person(self, metric: str) -> FloatArray:
+        """[n_users] a metric like `ndcg@10`, `auc` or `novelty@10`; NaN for people who have no value.
+
+        Raises:
+            ConfigError: no such metric, one of whole catalogues, or one of lists at another k than was kept.
+        """
+        name, k = name_and_k(metric)
+        if name in PERSON_MEASURES:
+            self._check_k(metric, k)
+            return getattr(self.lists, name)
+        if name in CATALOGUE_MEASURES:
+            raise ConfigError(f"'{metric}' is a figure of all lists together; no single person has one")
+        return per_person(metric, self.held_out)
 
     def mean(self, metric: str) -> float:
-        """The mean over people of a metric like `ndcg@10`; NaN where nobody has a held-out item."""
-        return float(np.nanmean(per_person(metric, self.ranks))) if self.n_users else float("nan")
+        """The mean of a metric over people, or a figure of all lists; NaN where nobody has a value.
+
+        Raises:
+            ConfigError: as `per_person`.
+        """
+        name, k = name_and_k(metric)
+        if name in CATALOGUE_MEASURES:
+            self._check_k(metric, k)
+            return getattr(self.lists, name)
+        values = self.per_person(metric)
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if len(values) else float("nan")
 
     def summary(self) -> dict[str, float]:
-        """The headline figures at k."""
-        names = [f"{name}@{self.k}" for name in ("ndcg", "hr", "recall", "precision", "mrr", "map")]
-        return {name: self.mean(name) for name in names} | {f"coverage@{self.k}": self.coverage}
+        """The headline figures at k, AUC, and what the lists are like."""
+        names = [f"{name}@{self.k}" for name in (*HEADLINE, *CATALOGUE_MEASURES, *PERSON_MEASURES)]
+        return {name: self.mean(name) for name in [*names, AUC]}
+
+    def _check_k(self, metric: str, k: int) -> None:
+        if k != self.k:
+            name = metric.partition("@")[0]
+            raise ConfigError(
+                f"'{metric}' isn't known: {name} is kept for the first {self.k} items of the lists; "
+                f"write {name}@{self.k}, or evaluate at another k"
+            )
 
 
 def evaluate(
-    ranker: Ranker, dataset: Dataset, split: Split, part: Literal["valid", "test"], k: int = 10
+    ranker: Ranker,
+    dataset: Dataset,
+    split: Split,
+    part: Part,
+    k: int = 10,
+    item_vectors: NDArray[np.floating] | None = None,
 ) -> Evaluation:
-    """The rank of everybody's held-out item among all items that they hadn't touched."""
-    known, wanted = histories(dataset, split, part), targets(dataset, split, part)
-    ranks, lists = np.zeros(dataset.n_users, dtype=np.int64), list[IntArray]()
-    people = np.flatnonzero(wanted > 0)
-    for start in range(0, len(people), BATCH_USERS):
-        rows = people[start : start + BATCH_USERS]
-        batch = known.take(rows)
-        scores = ranker.score(batch)
-        ranks[rows] = target_ranks(scores, wanted[rows], batch.padded(int(batch.lengths.max())))
-        lists.append(top_k(mask_seen(scores, batch), k))
-    shown = np.concatenate(lists) if lists else np.zeros((0, k), dtype=np.int64)
-    return Evaluation(part, ranks, k, coverage(shown, dataset.n_items))
+    """The ranks of everybody's held-out items among all items that they hadn't touched, and their lists.
+
+    Args:
+        ranker: what ranks.
+        dataset: whose people and items.
+        split: what is held out.
+        part: which of its parts.
+        k: length of the lists.
+        item_vectors: [n_items + 1, d] by which items are alike, for diversity; default: by who touched
+            them in training, which is the same for every ranker.
+
+    Raises:
+        ConfigError: a score is NaN, or k is under 1.
+    """
+    known, wanted = histories(dataset, split, part), all_targets(dataset, split, part)
+    training = known if part == "valid" else histories(dataset, split, "valid")
+    popularity = item_popularity(training, dataset.n_items)
+    unit = unit_vectors(people_vectors(training, dataset.n_items) if item_vectors is None else item_vectors)
+    ranks, totals = list[IntArray](), ListTotals(dataset.n_users, popularity, unit)
+    for people, batch, scores in _scored(ranker, known, np.flatnonzero(wanted.lengths > 0)):
+        ranks.append(_ranks(scores, wanted.take(people), batch))
+        totals.add(people, top_k(mask_seen(scores, batch), k))
+    held_out = RelevantRanks(
+        np.concatenate([np.zeros(0, dtype=np.int64), *ranks]),
+        wanted.offsets,
+        candidate_counts(known, dataset.n_items),
+        popular_ranks(popularity, known, wanted),
+    )
+    return Evaluation(part, held_out, k, totals.measures())
+
+
+def held_out_ranks(ranker: Ranker, dataset: Dataset, split: Split, part: Part) -> RelevantRanks:
+    """The ranks of `evaluate` alone, for when nothing else is asked for, as after each epoch of training.
+
+    Raises:
+        ConfigError: a score is NaN.
+    """
+    known, wanted = histories(dataset, split, part), all_targets(dataset, split, part)
+    ranks = [
+        _ranks(scores, wanted.take(people), batch)
+        for people, batch, scores in _scored(ranker, known, np.flatnonzero(wanted.lengths > 0))
+    ]
+    return RelevantRanks(np.concatenate([np.zeros(0, dtype=np.int64), *ranks]), wanted.offsets)
 
 
 def per_person_table(dataset: Dataset, evaluation: Evaluation, metric: str) -> "pd.Series[float]":
     """One value a person with a held-out item, indexed by user_id: what an audit reads."""
-    values = pd.Series(
-        per_person(metric, evaluation.ranks), index=pd.Index(dataset.users["user_id"]), name=metric
-    )
+    values = pd.Series(evaluation.per_person(metric), index=pd.Index(dataset.users["user_id"]), name=metric)
     return values.dropna()
+
+
+def _scored(
+    ranker: Ranker, known: Histories, people: IntArray
+) -> Iterator[tuple[IntArray, Histories, ScoreArray]]:
+    """People, what is known of them, and the scores of all items, a chunk at a time."""
+    at_once = max(1, min(BATCH_USERS, SCORES_AT_ONCE // (ranker.n_items + 1)))
+    for start in range(0, len(people), at_once):
+        rows = people[start : start + at_once]
+        batch = known.take(rows)
+        yield rows, batch, ranker.score(batch)
+
+
+def _ranks(scores: ScoreArray, wanted: Histories, batch: Histories) -> IntArray:
+    """[n_wanted] ranks of a chunk's held-out items, the person's other held-out items being candidates."""
+    seen = batch.padded(int(batch.lengths.max(initial=0)))
+    if (wanted.lengths == 1).all():
+        return target_ranks(scores, wanted.items, seen)
+    rows = np.array_split(wanted.rows, np.arange(len(batch), len(wanted.items), len(batch)))
+    items = np.array_split(wanted.items, np.arange(len(batch), len(wanted.items), len(batch)))
+    return np.concatenate(
+        [target_ranks(scores[own], some, seen[own]) for own, some in zip(rows, items, strict=True)]
+    )

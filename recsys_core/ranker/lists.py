@@ -1,18 +1,23 @@
 """Ranked lists: from a history and what stays off the list to ranks, titles and scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
-from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.protocol import Ranker, ScoreKind
+from recsys_core.ranker.retrieval import ItemIndex, TopItems
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 
-BATCH_USERS = 512
+BATCH_USERS = 512  # all of whose scores exist at once
+SEARCHED_USERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +60,51 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
     Raises:
         ConfigError: k is under 1.
     """
-    parts = [pd.DataFrame({"user_id": [], "item_number": [], "rank": [], "score": []})]
-    for start in range(0, len(requests), BATCH_USERS):
-        batch = requests[start : start + BATCH_USERS]
-        scores = ranker.score(Histories.of([request.history for request in batch]))
+    tops = list(_tops(ranker, requests, k))
+    items = np.concatenate([top.items for top in tops]) if tops else np.zeros((0, 0), dtype=np.int64)
+    scores = np.concatenate([top.scores for top in tops]) if tops else np.zeros((0, 0))
+    row, place = np.nonzero(items)
+    people = np.array([request.user_id for request in requests], dtype=object)
+    shown = dataset.items[["item_id", "title"]].take(items[row, place] - 1)
+    return pd.DataFrame(
+        {
+            "user_id": people[row],
+            "item_id": shown["item_id"].to_numpy(dtype=object),
+            "title": shown["title"].where(shown["title"] != "", shown["item_id"]).to_numpy(dtype=object),
+            "rank": place + 1,
+            "score": scores[row, place],
+        }
+    )
+
+
+def _tops(ranker: Ranker, requests: Sequence[ListRequest], k: int) -> Iterator[TopItems]:
+    """The first k items of each request and the scores that people see, some requests at a time.
+
+    Where a score is the product of a state and an item, the best items are searched for; elsewhere
+    every score is worked out.
+    """
+    index = ranker.index() if isinstance(ranker, NeuralRanker) else None
+    size = BATCH_USERS if index is None else SEARCHED_USERS
+    for start in range(0, len(requests), size):
+        batch = requests[start : start + size]
+        known = Histories.of([request.history for request in batch])
         seen = Histories.of([request.seen for request in batch])
-        items = top_k(mask_seen(scores, seen), k)  # [batch, k]
-        shown = np.take_along_axis(candidate_scores(scores, seen, ranker.score_kind), items, axis=1)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "user_id": [request.user_id for request in batch for _ in range(items.shape[1])],
-                    "item_number": items.ravel(),
-                    "rank": np.tile(np.arange(1, items.shape[1] + 1), len(batch)),
-                    "score": shown.ravel(),
-                }
-            ).query("item_number > 0")
-        )
-    table = pd.concat(parts[1:] or parts, ignore_index=True)
-    numbers = table.pop("item_number").to_numpy(dtype=np.int64)
-    table.insert(1, "item_id", dataset.item_ids[numbers])
-    table.insert(2, "title", dataset.titles[numbers])
-    return table
+        if index is not None and isinstance(ranker, NeuralRanker):
+            yield _searched(index, ranker.states(known), seen, k, ranker.score_kind)
+        else:
+            scores = ranker.score(known)
+            items = top_k(mask_seen(scores, seen), k)  # [batch, k]
+            shown = candidate_scores(scores, seen, ranker.score_kind)
+            yield TopItems(items, np.take_along_axis(shown, items, axis=1))
+
+
+def _searched(index: ItemIndex, states: Tensor, seen: Histories, k: int, score_kind: ScoreKind) -> TopItems:
+    found = index.search(states, seen, k)
+    scores = found.scores.astype(np.float64)
+    if score_kind == "log-probability":
+        people = np.flatnonzero(found.items[:, 0] > 0)  # those who have a candidate
+        scores[people] -= index.log_totals(states[torch.from_numpy(people)], seen.take(people))[:, None]
+    return TopItems(found.items, scores)
 
 
 def rank_of(ranker: Ranker, request: ListRequest, item_number: int) -> int:

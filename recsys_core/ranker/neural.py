@@ -8,18 +8,22 @@ Histories are padded behind, so that under a causal mask no real item ever looks
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recsys_core.data.dataset import Histories
+from recsys_core.data.dataset import Histories, IntArray
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
+from recsys_core.ranker.retrieval import ItemIndex
+from recsys_core.ranker.threads import map_in_threads
 
-SCORING_BATCH = 256
+SCORING_BATCH = 512  # people whose scores are worked out together
+ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,15 @@ class HistoryEmbedding(nn.Module):
         return F.embedding(items, vectors) * math.sqrt(vectors.shape[1])
 
 
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """What scoring needs of the items, and the state of the weights that it was worked out from."""
+
+    version: tuple[tuple[int, int], ...]
+    vectors: Tensor  # [V, d]
+    index: ItemIndex | None = None
+
+
 class NeuralRanker(nn.Module):
     """Scores of all items: the product of a person's state and an item's vector, plus the item's bias."""
 
@@ -109,6 +122,7 @@ class NeuralRanker(nn.Module):
         self.item_vectors = item_vectors
         self.history_embedding = HistoryEmbedding()
         self.item_bias = nn.Parameter(torch.zeros(n_items + 1))
+        self._worked_out: _Frozen | None = None
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         """[B, L, d] the state after each prefix of each history, which knows nothing of what follows."""
@@ -136,18 +150,54 @@ class NeuralRanker(nn.Module):
         return F.linear(states, vectors, bias)
 
     def score(self, histories: Histories) -> ScoreArray:
-        """[len(histories), V] logits, computed in batches of similar length; empty ones get the bias."""
-        self.eval()
-        scores = np.zeros((len(histories), self.n_items + 1), dtype=np.float32)
-        order = np.argsort(histories.lengths, kind="stable")
+        """[len(histories), V] logits; empty histories get the bias."""
+        states, frozen = self.states(histories), self._frozen()
+        scores = np.empty((len(histories), self.n_items + 1), dtype=np.float32)
         with torch.inference_mode():
-            vectors = self.item_vectors()
-            for start in range(0, len(order), SCORING_BATCH):
-                rows = order[start : start + SCORING_BATCH]
-                batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
-                states = self.last_state(batch, vectors)
-                scores[rows] = self.logits(states, vectors, self.item_bias).float().cpu().numpy()
+            for start in range(0, len(states), SCORING_BATCH):
+                rows = slice(start, start + SCORING_BATCH)
+                scores[rows] = self.logits(states[rows], frozen.vectors, self.item_bias).float().cpu().numpy()
         return scores
+
+    def states(self, histories: Histories, precision: torch.dtype = torch.float32) -> Tensor:
+        """[n, d] everybody's state in float32, computed in `precision`, in batches of similar length."""
+        self.eval()
+        vectors = self._frozen().vectors
+        order = np.argsort(-histories.lengths, kind="stable")
+
+        def encode(rows: IntArray) -> Tensor:
+            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
+            half = torch.autocast(vectors.device.type, precision, enabled=precision != torch.float32)
+            with torch.inference_mode(), half:
+                return self.last_state(batch, vectors).float()
+
+        groups = _groups(order, np.minimum(histories.lengths, self.max_length))
+        parts = map_in_threads(encode, groups) if vectors.device.type == "cpu" else list(map(encode, groups))
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order))] if parts else vectors[:0]
+
+    def index(self) -> ItemIndex | None:
+        """The items, to be searched with `states`; None for a ranker whose scores aren't plain products."""
+        if type(self).logits is not NeuralRanker.logits:
+            return None
+        frozen = self._frozen()
+        if frozen.index is None:
+            frozen = self._worked_out = replace(frozen, index=ItemIndex(frozen.vectors, self.item_bias))
+        return frozen.index
+
+    def train(self, mode: bool = True) -> Self:
+        """Goes into training, or out of it, as `eval`."""
+        if mode:
+            self._worked_out = None  # fused optimizers change weights without raising their versions
+        return super().train(mode)
+
+    def _frozen(self) -> "_Frozen":
+        """The item vectors of the weights as they are; worked out again once a weight has changed."""
+        weights = [*self.item_vectors.parameters(), *self.item_vectors.buffers(), self.item_bias]
+        version = tuple((weight.data_ptr(), weight._version) for weight in weights)  # pyright: ignore[reportPrivateUsage]
+        if self._worked_out is None or self._worked_out.version != version:
+            with torch.no_grad():
+                self._worked_out = _Frozen(version, self.item_vectors().float())
+        return self._worked_out
 
     def start_at_popularity(self, counts: Tensor) -> None:
         """Sets the output bias to log popularity, smoothed, so that training starts from there."""
@@ -158,6 +208,16 @@ class NeuralRanker(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Everything that was learned, and the frozen text vectors."""
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+
+
+def _groups(order: IntArray, lengths: IntArray) -> list[IntArray]:
+    """People in `order`, the longest history first, in groups of about as many items."""
+    groups, start = list[IntArray](), 0
+    while start < len(order):
+        size = max(1, ENCODING_TOKENS // max(1, int(lengths[order[start]])))
+        groups.append(order[start : start + size])
+        start += size
+    return groups
 
 
 def in_working_precision(x: Tensor) -> Tensor:

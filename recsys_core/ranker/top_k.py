@@ -48,12 +48,12 @@ def top_k(scores: ScoreArray, k: int) -> IntArray:
     if k < 1:
         raise ConfigError(f"k is {k}; a list has at least 1 item")
     k = min(k, scores.shape[1] - 1)
-    rows = np.arange(len(scores))[:, None]
-    values, items = (array.numpy() for array in torch.topk(torch.from_numpy(scores), k, dim=1))
-    tied = (scores == values[:, -1:]).sum(axis=1) > (values == values[:, -1:]).sum(axis=1)
-    for row in np.flatnonzero(tied & np.isfinite(values[:, -1])):  # topk cut through equal scores
+    values, items = (array.numpy() for array in torch.topk(torch.from_numpy(scores), k + 1, dim=1))
+    cut_through = np.isfinite(values[:, k]) & (values[:, k] == values[:, k - 1])
+    items = items[:, :k]
+    for row in np.flatnonzero(cut_through):  # among equal scores topk takes any
         items[row] = np.lexsort((np.arange(scores.shape[1]), -scores[row]))[:k]
-    values = scores[rows, items]
+    values = np.take_along_axis(scores, items, axis=1)
     order = np.lexsort((items, -values), axis=1)
-    items = np.take_along_axis(items, order, axis=1)
-    return np.where(np.isfinite(scores[rows, items]), items, 0)
+    items, values = np.take_along_axis(items, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return np.where(np.isfinite(values), items, 0)

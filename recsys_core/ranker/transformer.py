@@ -48,6 +48,27 @@ class Block(nn.Module):
         x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(n, length, size)))
         return x + self.feed_forward(x)
 
+    def last(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """[B, d] what `forward` gives at the last real position of each row of x [B, L, d].
+
+        A single query needs no keys and values of its own: with k = W x it holds that q · k = (Wᵀq) · x,
+        and Σ a V x = V Σ a x, so both matrices meet one vector a head instead of L. (What the keys' bias
+        would add is the same at every position and changes nothing in a softmax.)
+        """
+        n, length, size = x.shape
+        normed = self.attention_norm(x)
+        normed = normed + self._convolved(normed)
+        row, last = torch.arange(n, device=x.device), (lengths - 1).clamp(min=0)
+        weights = self.query_key_value.weight.view(3, self.n_heads, -1, size)  # [3, h, d/h, d]
+        biases = self.query_key_value.bias.view(3, self.n_heads, -1)
+        query = torch.einsum("bd,hed->bhe", normed[row, last], weights[0]) + biases[0]
+        query = torch.einsum("bhe,hed->bhd", query * query.shape[-1] ** -0.5, weights[1])
+        logits = torch.bmm(query.to(x.dtype), normed.transpose(1, 2)) + self._bias_from(last, length)
+        mixed = torch.bmm(torch.softmax(logits, -1).to(x.dtype), normed)  # [B, h, d]
+        mixed = torch.einsum("bhd,hed->bhe", mixed, weights[2]) + biases[2]
+        x = x[row, last] + self.dropout(self.output(mixed.reshape(n, size)))
+        return x + self.feed_forward(x)
+
     def _convolved(self, x: Tensor) -> Tensor:
         """[B, L, d] a learned mix of each item with the two before it."""
         before, length = F.pad(x, (0, 0, 2, 0)), x.shape[1]
@@ -63,6 +84,12 @@ class Block(nn.Module):
         distance = place[:, None] - place
         bias = self.relative_bias[:, distance.clamp(min=0)]
         return bias.masked_fill(distance < 0, -torch.inf).to(dtype)
+
+    def _bias_from(self, last: Tensor, length: int) -> Tensor:
+        """[B, h, L] bias by distance from a position of each row, −∞ towards its future."""
+        distance = last[:, None] - torch.arange(length, device=last.device)  # [B, L]
+        bias = self.relative_bias[:, distance.clamp(min=0)].transpose(0, 1)
+        return bias.masked_fill((distance < 0)[:, None], -torch.inf)
 
 
 class TransformerRanker(NeuralRanker):
@@ -89,7 +116,17 @@ class TransformerRanker(NeuralRanker):
         self.norm = nn.LayerNorm(embedding_size)
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
-        x = self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))
+        x = self._embedded(batch, vectors)
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def last_state(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
+        x = self._embedded(batch, vectors)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        last: Tensor = self.blocks[-1].last(x, batch.lengths)  # pyright: ignore[reportCallIssue, reportAssignmentType]
+        return self.norm(last) * (batch.lengths > 0)[:, None]
+
+    def _embedded(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
+        return self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))

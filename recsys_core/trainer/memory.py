@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from recsys_core.errors import ConfigError
+from recsys_core.ranker.evaluation import BATCH_USERS, SCORES_AT_ONCE
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.losses import CHUNK_LOGITS
@@ -26,7 +27,6 @@ from recsys_core.trainer.windows import Batch
 
 EASE_MATRICES = 8  # dense ones of float64, or as much, that it holds at its peak
 SEEN_BYTES = 48  # for each place in the logits that is closed because its item was seen
-SCORED_PEOPLE, SCORES_AT_ONCE_BYTES = 512, 1 << 28  # as `ranker.evaluation` bounds them
 WAY_BACK = 1.3  # gradients on the way, beside what the way back reads
 
 
@@ -98,7 +98,7 @@ def estimate_memory(
         gradients=(n_parts + 2) * learned,
         activations=round(n_parts * WAY_BACK * sizes.activations(load.n_items, part)),
         loss=n_parts * (3 * 4 * chunk + SEEN_BYTES * seen) + 2 * load.n_windows * load.length**2,
-        scoring=3 * min(4 * SCORED_PEOPLE * load.n_items, SCORES_AT_ONCE_BYTES),
+        scoring=3 * 4 * min(BATCH_USERS * load.n_items, SCORES_AT_ONCE),
     )
 
 

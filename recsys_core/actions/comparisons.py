@@ -1,0 +1,204 @@
+"""Is one model better than another, over the same people, and for which parts of the test is a model good?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from recsys_core.actions.data import LoadedDataset, open_dataset
+from recsys_core.actions.models import LoadedModel, evaluate_model, open_model
+from recsys_core.data.dataset import FloatArray
+from recsys_core.data.split import histories
+from recsys_core.errors import ConfigError
+from recsys_core.fairness.inference import holm
+from recsys_core.fairness.paired import N_DRAWS, PairedDifference, paired_bootstrap
+from recsys_core.metrics.ranking import name_and_k
+from recsys_core.ranker.evaluation import Evaluation, Part, evaluate
+from recsys_core.ranker.popularity import fit_popularity
+from recsys_core.ranker.slices import evaluate_slices
+from recsys_core.store.records import ModelRecord
+from recsys_core.store.workspace import Workspace
+
+SLICE_METRICS = ("ndcg", "hr", "mrr")
+LIST_LENGTH = 10  # where a metric says nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One model against another on a metric.
+
+    Attributes:
+        first: the model that is compared.
+        second: what it is compared with.
+        metric: such as `ndcg@10`.
+        part: which held-out items.
+        result: the difference first − second, over the people whom both ranked for.
+    """
+
+    first: ModelRecord
+    second: ModelRecord
+    metric: str
+    part: Part
+    result: PairedDifference
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A model's place on the leaderboard.
+
+    Attributes:
+        model: the model.
+        result: its difference to popularity on the same people.
+        p_adjusted: of that difference, adjusted by Holm over all models of the leaderboard.
+    """
+
+    model: ModelRecord
+    result: PairedDifference
+    p_adjusted: float
+
+
+def compare_models(
+    workspace: Workspace,
+    first: str,
+    second: str,
+    metric: str = "ndcg@10",
+    part: Part = "test",
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> Comparison:
+    """Two models of one data set by a paired bootstrap over the people whom both ranked for.
+
+    Raises:
+        NotFoundError: there is no such model.
+        ConfigError: the models learned from different data sets, whose people and splits differ; or no such
+            metric, or one that no single person has.
+        DataError: fewer than two people have a value from both.
+    """
+    records = workspace.resolve("model", first), workspace.resolve("model", second)
+    check_comparable(workspace, *records)
+    own = open_model(workspace, records[0].id)
+    other = open_model(workspace, records[1].id, own.data)
+    values = values_of(own, metric, part), values_of(other, metric, part)
+    return Comparison(*records, metric, part, paired_bootstrap(*values, n_draws, seed))
+
+
+def leaderboard(
+    workspace: Workspace,
+    dataset: str,
+    metric: str = "ndcg@10",
+    part: Part = "test",
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> tuple[Standing, ...]:
+    """Every model of a data set, best first, with its paired difference to popularity.
+
+    Popularity is counted afresh from the training part, so it stands there whether or not it was trained.
+
+    Raises:
+        NotFoundError: there is no such data set.
+        ConfigError: no such metric, or one that no single person has.
+    """
+    data = open_dataset(workspace, dataset)
+    popular = popularity_values(data, metric, part)
+    models = [model for model in workspace.models() if model.dataset_id == data.record.id]
+    results = [
+        paired_bootstrap(
+            values_of(open_model(workspace, model.id, data), metric, part), popular, n_draws, seed
+        )
+        for model in models
+    ]
+    adjusted = holm([result.p_value for result in results])
+    standings = [Standing(*row) for row in zip(models, results, adjusted, strict=True)]
+    return tuple(sorted(standings, key=lambda standing: -standing.result.first))
+
+
+def values_of(model: LoadedModel, metric: str, part: Part) -> FloatArray:
+    """[n_users] a metric of a model, evaluated again only where what was kept can't answer.
+
+    Raises:
+        ConfigError: no such metric, or one that no single person has.
+    """
+    kept = model.valid if part == "valid" else model.test
+    found = kept if kept.knows(metric) else evaluate_model(model, part, _list_length(metric))
+    return found.per_person(metric)
+
+
+def popularity_values(data: LoadedDataset, metric: str, part: Part) -> FloatArray:
+    """[n_users] the metric of everybody's candidates ranked by popularity in training.
+
+    Raises:
+        ConfigError: no such metric, or one that no single person has.
+    """
+    known = histories(data.dataset, data.split, "valid")
+    ranker = fit_popularity(known, data.dataset.n_items)
+    return evaluate(ranker, data.dataset, data.split, part, _list_length(metric)).per_person(metric)
+
+
+def check_comparable(workspace: Workspace, first: ModelRecord, second: ModelRecord) -> None:
+    """Refuses models of different data sets.
+
+    Raises:
+        ConfigError: with the names of both data sets.
+    """
+    if first.dataset_id == second.dataset_id:
+        return
+    names = {record.id: record.name for record in workspace.datasets()}
+    own, other = (names.get(model.dataset_id, model.dataset_id) for model in (first, second))
+    raise ConfigError(
+        f"'{first.name}' learned from '{own}' and '{second.name}' from '{other}': their people and their "
+        "held-out items differ; only models of one data set can be compared"
+    )
+
+
+def slices_json(model: LoadedModel, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The contract of `reclens evaluate --slices --json`: figures for cold and warm, head and tail."""
+    names = [f"{name}@{evaluation.k}" for name in SLICE_METRICS]
+    found = evaluate_slices(model.data.dataset, model.data.split, evaluation, names)
+    return [
+        {"slice": part.name, "n_users": part.n_users, "n_targets": part.n_targets, **part.figures}
+        for part in found
+    ]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The contract of `reclens compare --json`."""
+    return {
+        "model_a": comparison.first.id,
+        "model_b": comparison.second.id,
+        "metric": comparison.metric,
+        "split": comparison.part,
+        "n_users": comparison.result.n,
+        "value_a": comparison.result.first,
+        "value_b": comparison.result.second,
+        "n_better": comparison.result.n_better,
+        "n_worse": comparison.result.n_worse,
+        **_difference_json(comparison.result),
+    }
+
+
+def leaderboard_json(standings: tuple[Standing, ...], metric: str, part: Part) -> dict[str, Any]:
+    """The contract of `reclens leaderboard --json`."""
+    rows = [
+        {
+            "model": standing.model.id,
+            "name": standing.model.name,
+            "n_users": standing.result.n,
+            "value": standing.result.first,
+            "popularity": standing.result.second,
+            **_difference_json(standing.result),
+            "p_adjusted": standing.p_adjusted,
+        }
+        for standing in standings
+    ]
+    return {"metric": metric, "split": part, "models": rows}
+
+
+def _difference_json(result: PairedDifference) -> dict[str, float]:
+    return {
+        "difference": result.difference,
+        "ci_low": result.ci_low,
+        "ci_high": result.ci_high,
+        "p_value": result.p_value,
+    }
+
+
+def _list_length(metric: str) -> int:
+    return max(name_and_k(metric)[1], 1) if "@" in metric else LIST_LENGTH

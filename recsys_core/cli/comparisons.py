@@ -1,0 +1,68 @@
+"""`reclens compare` and `leaderboard`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
+
+BOARD_COLUMNS = ["name", "n_users", "value", "difference", "ci_low", "ci_high", "p_adjusted"]
+
+MetricOption = Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, auc, novelty@10, …")]
+SplitOption = Annotated[str, typer.Option(help="test or valid.")]
+DrawsOption = Annotated[int, typer.Option(help="Bootstrap draws.")]
+SeedOption = Annotated[int, typer.Option(min=0)]
+
+
+@app.command()
+def compare(
+    model_a: str,
+    model_b: str,
+    metric: MetricOption = "ndcg@10",
+    split: SplitOption = "test",
+    draws: DrawsOption = 10_000,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two models of one data set over the same people: is the difference more than chance?"""
+    from recsys_core.actions import comparisons, models
+
+    reply = answer(workspace, json)
+    part = models.checked_part(split)
+    done = comparisons.compare_models(reply.workspace, model_a, model_b, metric, part, draws, seed)
+    found = comparisons.comparison_json(done)
+    reply.write(found, _sentences(found, done.first.name, done.second.name))
+
+
+@app.command()
+def leaderboard(
+    dataset: str,
+    metric: MetricOption = "ndcg@10",
+    split: SplitOption = "test",
+    draws: DrawsOption = 10_000,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rank the models of a data set, each with its difference to popularity over the same people."""
+    from recsys_core.actions import comparisons, models
+
+    reply = answer(workspace, json)
+    part = models.checked_part(split)
+    standings = comparisons.leaderboard(reply.workspace, dataset, metric, part, draws, seed)
+    found = comparisons.leaderboard_json(standings, metric, part)
+    heading = f"{metric} on {part} items, and its difference to popularity with a 95 % interval"
+    reply.write(found, f"{heading}\n{table_text(found['models'], BOARD_COLUMNS)}")
+
+
+def _sentences(found: dict[str, Any], name_a: str, name_b: str) -> str:
+    return "\n".join(
+        [
+            f"{found['metric']} of {found['n_users']:,} people, {found['split']} items",
+            f"{name_a} {found['value_a']:.4f}  {name_b} {found['value_b']:.4f}",
+            f"difference {found['difference']:+.4f}, 95 % interval {found['ci_low']:+.4f} to "
+            f"{found['ci_high']:+.4f}, p {found['p_value']:.4f}",
+            f"{name_a} is better for {found['n_better']:,} people, {name_b} for {found['n_worse']:,}",
+        ]
+    )

@@ -1,0 +1,82 @@
+"""The figures of a model for parts of its test: newcomers and regulars, rare items and hits.
+
+Definitions, by the training part alone. A *cold* person has fewer than five different training items, a
+*cold* item fewer than five training people: what the usual filter of benchmark data (5-core) would have
+removed. All others are *warm*. The *head* is the fifth of the catalogue that most people touched (ties by
+item number), the *tail* the rest: a share of items, not of interactions.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_core.data.dataset import Dataset
+from recsys_core.data.split import Split, all_targets, histories
+from recsys_core.metrics.popularity import item_popularity
+from recsys_core.metrics.ranking import per_person
+from recsys_core.ranker.evaluation import Evaluation
+
+COLD_BELOW = 5
+HEAD_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the test with its figures.
+
+    Attributes:
+        name: such as `cold items`.
+        n_users: people with a held-out item in it.
+        n_targets: held-out items in it.
+        figures: the mean of each metric over these people; NaN where there are none.
+    """
+
+    name: str
+    n_users: int
+    n_targets: int
+    figures: dict[str, float]
+
+
+def evaluate_slices(
+    dataset: Dataset, split: Split, evaluation: Evaluation, metrics: list[str]
+) -> tuple[Slice, ...]:
+    """The metrics for cold and warm people, cold and warm items, head and tail items.
+
+    Ranks are those among all candidates. In a slice of items a person's relevant items are those in it.
+
+    Raises:
+        ConfigError: no such metric, or one that isn't made of ranks.
+    """
+    chosen = target_slices(dataset, split, evaluation)
+    return tuple(_figures(name, evaluation, targets, metrics) for name, targets in chosen.items())
+
+
+def target_slices(dataset: Dataset, split: Split, evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
+    """[n_targets] by name of the slice: which of the evaluation's held-out items are in it."""
+    known = histories(dataset, split, "valid")
+    items = all_targets(dataset, split, evaluation.part)
+    popularity = item_popularity(known, dataset.n_items)
+    cold_people = known.without_repeats().lengths[items.rows] < COLD_BELOW
+    cold_items = popularity.n_people[items.items] < COLD_BELOW
+    head = popularity.places[items.items] <= ceil(HEAD_SHARE * dataset.n_items)
+    return {
+        "cold people": cold_people,
+        "warm people": ~cold_people,
+        "cold items": cold_items,
+        "warm items": ~cold_items,
+        "head items": head,
+        "tail items": ~head,
+    }
+
+
+def _figures(name: str, evaluation: Evaluation, chosen: NDArray[np.bool_], metrics: list[str]) -> Slice:
+    ranks = evaluation.held_out.only(chosen)
+    n_users = int((ranks.n_relevant > 0).sum())
+    figures: dict[str, float] = {}
+    for metric in metrics:
+        values = per_person(metric, ranks)
+        known = values[~np.isnan(values)]
+        figures[metric] = float(known.mean()) if len(known) else float("nan")
+    return Slice(name, n_users, int(chosen.sum()), figures)
