@@ -8,7 +8,6 @@ The stages before training live where they are simple enough to be called as the
 `data.readers.read_tables`, `data.dataset.build_dataset`, `data.split.leave_one_out`.
 """
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
-from recsys_core.trainer.memory import check_ease_memory, free_bytes
+from recsys_core.trainer.memory import check_ease_memory, free_bytes, peak_bytes
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
@@ -166,8 +165,7 @@ def train_model(
     """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
 
     Raises:
-        DataError: the data are too small for this.
-        ConfigError: no such encoder, too little memory, or the checkpoint of another run.
+        DataError, ConfigError: as `learn`.
     """
     start = time.perf_counter()
     learned = learn(
@@ -189,17 +187,17 @@ def train_model(
     verification = verify_method(ranker, dataset, split, default_method(ranker), seed)
     progress(1.0, "Done")
     return TrainedModel(
-        ranker_name=ranker_name,
-        settings=settings,
-        seed=seed,
-        ranker=ranker,
-        text=learned.text,
-        log=learned.log,
+        ranker_name,
+        settings,
+        seed,
+        ranker,
+        learned.text,
+        learned.log,
         valid=valid,
         test=test,
         verification=verification,
         seconds=time.perf_counter() - start,
-        peak_memory_bytes=_peak_memory_bytes(),
+        peak_memory_bytes=peak_bytes(),
     )
 
 
@@ -231,7 +229,8 @@ def learn(
         processes: those that train together, each with this same call.
 
     Raises:
-        DataError, ConfigError: as `train_model`.
+        DataError: the data are too small.
+        ConfigError: no such encoder, too little memory, or the checkpoint of another run.
     """
     _check_size(dataset, split)
     if not isinstance(settings, NeuralSettings):
@@ -366,7 +365,3 @@ def _people_vectors(known: Histories, n_items: int) -> np.ndarray[tuple[int, int
     """
     directions = np.random.default_rng(0).standard_normal((len(known), 64))
     return interaction_matrix(known, n_items).T @ directions
-
-
-def _peak_memory_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

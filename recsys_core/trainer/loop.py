@@ -47,13 +47,10 @@ def train(
         processes: those that train this ranker together, each with this same call.
 
     Raises:
-        DataError: nobody has two different items, so there is no next item to learn.
-        ConfigError, StoreError: the checkpoint is of another run, or damaged.
+        DataError, ConfigError, StoreError: there is nothing to learn; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = cut_windows(histories, ranker.max_length)
-    if len(windows) == 0:
-        raise DataError("nobody in the data has two different items, so there is no next item to learn from")
+    windows = _windows(histories, ranker.max_length)
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
@@ -68,8 +65,8 @@ def train(
             except FloatingPointError as error:
                 ranker.load_state_dict(best)
                 raise RecsysError(_what_was_kept(str(error), log, recipe)) from error
-            valid_ndcg = processes.told_by_first(validate)
-            log.append(Epoch(number, loss, valid_ndcg, time.perf_counter() - start, per_s))
+            valid = processes.told_by_first(validate)
+            log.append(Epoch(number, loss, valid, time.perf_counter() - start, per_s))
             if best_epoch(log) == number:
                 best = copy.deepcopy(ranker.state_dict())
             if checkpoint is not None and processes.is_first:
@@ -78,6 +75,13 @@ def train(
     ranker.load_state_dict(best)
     ranker.eval()
     return TrainingLog(tuple(log), best_epoch(log), time.perf_counter() - start)
+
+
+def _windows(histories: Histories, max_length: int) -> Histories:
+    windows = cut_windows(histories, max_length)
+    if len(windows) == 0:
+        raise DataError("nobody in the data has two different items, so there is no next item to learn from")
+    return windows
 
 
 def _is_over(log: list[Epoch], recipe: Recipe) -> bool:

@@ -6,6 +6,7 @@ back would need is counted. It grows in a straight line in both.
 """
 
 import math
+import resource
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,19 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return int(min(psutil.virtual_memory().available, _left_in_container()))
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held.
+
+    Linux keeps it in the process's status. What `getrusage` says is never under the peak of whoever started
+    the process, and so for a job that of the dashboard.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def check_memory(estimate: MemoryEstimate, free: int, recipe: Recipe) -> None:
