@@ -32,7 +32,7 @@ def run_peer(script: str, *arguments: object) -> Figures:
     Waiting threads do as the peer's libraries have them do, not as ours (OMP_WAIT_POLICY).
     """
     if not PEERS_PYTHON.exists():
-        raise SystemExit(f"{PEERS_PYTHON} is missing: `make peers` makes it")
+        raise ChildFailed(f"{PEERS_PYTHON} is missing: `make peers` makes it")
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     return _run([str(PEERS_PYTHON), str(PEER_SCRIPTS / script), *map(str, arguments)], environment)
 
@@ -65,10 +65,14 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
+class ChildFailed(Exception):
+    """A child ended without figures: its command and the end of what it said."""
+
+
 def _run(command: list[str], environment: dict[str, str]) -> Figures:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        raise ChildFailed(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

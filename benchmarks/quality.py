@@ -15,9 +15,10 @@ from recsys_core.actions.models import train
 from recsys_core.config import SETTINGS
 from recsys_core.store.workspace import Workspace
 
-VARIANTS = {name: (name, ()) for name in SETTINGS} | {
+VARIANTS = {name: (name, ()) for name in SETTINGS if name != "ensemble"} | {
     "transformer, ids alone": ("transformer", ("encoder=none",)),
     "transformer, text alone": ("transformer", ("item_id=false",)),
+    "ensemble of transformer and transitions": ("ensemble", ("members=transformer 0,transitions 0",)),
 }
 
 

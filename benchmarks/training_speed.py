@@ -1,7 +1,8 @@
 """Training speed beside RecTools and RecBole, in one run: python -m benchmarks.training_speed ml-1m.txt.gz
 
 Same data (ML-1M, everybody's last two items held out), same width and depth (64, 2 blocks, 2 heads), full
-softmax, batches of 128; each library as it ships, RecBole with its anomaly detection off. A target is a
+softmax, batches of 128; each library as it ships, RecBole with its anomaly detection off, ours in bfloat16
+where the processor multiplies it (--precision fp32 makes it like the peers). A target is a
 next item that is really learned from: padding isn't one, and RecBole has one a sample. Ours runs before
 and after every peer, and a ratio is between a peer's figure and the mean of those two; each run is a
 process of its own, whose memory peak is the whole process's, loading the data included.
@@ -33,12 +34,13 @@ class Compared:
         return own / self.peer["targets_per_s"]
 
 
-def compare(path: Path, max_length: int, name: str, people: int, seconds: float, seed: int) -> Compared:
-    common = ("--max-length", max_length, "--people", people, "--seed", seed)
+def compare(options: argparse.Namespace, max_length: int, name: str, seed: int) -> Compared:
+    common = (options.sequences, "--max-length", max_length, "--people", options.people, "--seed", seed)
+    own = ("own_training", *common, "--precision", options.precision)
     batch_size = BATCH_SIZES[name].get(max_length, 128)
-    before = run_own("own_training", path, *common)
-    peer = run_peer(PEERS[name], path, *common, "--batch-size", batch_size, "--seconds", seconds)
-    return Compared(before, peer, run_own("own_training", path, *common))
+    before = run_own(*own)
+    peer = run_peer(PEERS[name], *common, "--batch-size", batch_size, "--seconds", options.seconds)
+    return Compared(before, peer, run_own(*own))
 
 
 def row(name: str, max_length: int, runs: list[Compared]) -> list[str]:
@@ -60,20 +62,14 @@ def main() -> None:
     parser.add_argument("sequences", type=Path)
     parser.add_argument("--lengths", type=int, nargs="+", default=[200, 50])
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
+    parser.add_argument("--precision", default="auto", help="of ours: auto, fp32 or bf16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="that a peer is measured for")
     parser.add_argument("--people", type=int, default=0, help="only the first so many, to try it out")
     options = parser.parse_args()
     print(f"{machine()}; seeds 0 to {options.rounds - 1}\n", flush=True)
     rows = [
-        row(
-            name,
-            length,
-            [
-                compare(options.sequences, length, name, options.people, options.seconds, seed)
-                for seed in range(options.rounds)
-            ],
-        )
+        row(name, length, [compare(options, length, name, seed) for seed in range(options.rounds)])
         for length in options.lengths
         for name in options.peers
     ]

@@ -17,6 +17,8 @@ from recsys_core.errors import ConfigError
 Preset = Literal["quick", "balanced", "best"]
 PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
 
+_NUMBERS = r"^( *\d*\.?\d+ *(, *\d*\.?\d+ *)*)?$"
+
 
 class Settings(BaseModel):
     """Settings of a ranker: frozen, bounded, nothing unknown."""
@@ -46,6 +48,15 @@ class TransitionsSettings(Settings):
 
     window: Annotated[int, Field(ge=1, le=200)] = 20
     decay: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+
+class AlsSettings(Settings):
+    """ALS: the size of the vectors, the pull towards zero, and how much a touch is trusted."""
+
+    factors: Annotated[int, Field(ge=1, le=1_024)] = 64
+    regularization: Annotated[float, Field(gt=0, le=1e6)] = 10.0
+    alpha: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    iterations: Annotated[int, Field(ge=1, le=1_000)] = 15
 
 
 class NeuralSettings(Settings):
@@ -87,6 +98,10 @@ class TransformerSettings(NeuralSettings):
 
     n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
     n_heads: Annotated[int, Field(ge=1, le=16)] = 2
+    event_type: bool = True  # these four where the data know them
+    strength: bool = True
+    time: bool = True
+    request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
 
     def problems(self) -> list[str]:
         if self.embedding_size % self.n_heads == 0:
@@ -95,17 +110,86 @@ class TransformerSettings(NeuralSettings):
         return [uneven, *super().problems()]
 
 
+class ProfileSettings(NeuralSettings):
+    """What rankers that read a person's profile have in common."""
+
+    attributes: Annotated[str, Field(max_length=400)] = (
+        ""  # those of people that may enter: "age_band,region"
+    )
+
+    @property
+    def allowed_attributes(self) -> list[str]:
+        """The attributes of people that the profile may hold."""
+        return [name.strip() for name in self.attributes.split(",") if name.strip()]
+
+
+class FusionSettings(ProfileSettings):
+    """Texts against profiles through a learned bilinear map, whose rank is `embedding_size`."""
+
+    item_id: bool = False
+
+
+class HybridSettings(ProfileSettings):
+    """Matrix factorisation and a perceptron over id, text and profile."""
+
+
+class CrossEncoderSettings(Settings):
+    """Cross-encoder: what is read, how it learns, and how much of the first ranker's list it re-ranks."""
+
+    first_stage: Literal["transitions", "item-knn", "ease", "als"] = "transitions"
+    depth: Annotated[int, Field(ge=2, le=1_000)] = 50
+    max_length: Annotated[int, Field(ge=1, le=50)] = 8
+    item_tokens: Annotated[int, Field(ge=4, le=128)] = 16
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 400
+    batch_size: Annotated[int, Field(ge=1, le=1_024)] = 16
+    negatives: Annotated[int, Field(ge=1, le=100)] = 7
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"
+
+
+class EnsembleSettings(Settings):
+    """Ensemble: which trained models of the data set, and how their scores are added up."""
+
+    members: Annotated[str, Field(max_length=2_000)] = ""  # names or ids, separated by commas
+    weights: Annotated[str, Field(max_length=400, pattern=_NUMBERS)] = ""  # "": chosen on validation
+    fusion: Literal["log-probability", "standardised", "reciprocal-rank"] = "log-probability"
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The names or ids of the members."""
+        return tuple(name.strip() for name in self.members.split(",") if name.strip())
+
+    @property
+    def weight_values(self) -> tuple[float, ...]:
+        """The weights that were given; none where they are to be chosen."""
+        return tuple(float(weight) for weight in self.weights.split(",") if weight.strip())
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
+    "fusion": FusionSettings,
+    "hybrid": HybridSettings,
     "popularity": PopularitySettings,
     "item-knn": ItemKnnSettings,
     "ease": EaseSettings,
     "transitions": TransitionsSettings,
+    "als": AlsSettings,
+    "cross-encoder": CrossEncoderSettings,
+    "ensemble": EnsembleSettings,
 }
 
 _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
+    ("cross-encoder", "quick"): {"steps": 120, "depth": 20, "max_length": 5},
+    ("cross-encoder", "best"): {"steps": 2_000, "depth": 100, "max_length": 12},
+    ("als", "quick"): {"factors": 32, "iterations": 10},
+    ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
     ("transformer", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
+    ("fusion", "quick"): {"epochs": 8, "max_length": 50},
+    ("fusion", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 128, "patience": 10},
+    ("hybrid", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
+    ("hybrid", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
 }
 
 

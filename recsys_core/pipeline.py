@@ -9,7 +9,7 @@ The stages before training live where they are simple enough to be called as the
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_core.config import EaseSettings, NeuralSettings, Settings
+from recsys_core.config import (
+    CrossEncoderSettings,
+    EaseSettings,
+    EnsembleSettings,
+    NeuralSettings,
+    Settings,
+    make_settings,
+)
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.reviews import item_texts
-from recsys_core.data.split import Split, histories
+from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.faithfulness import (
@@ -37,14 +45,20 @@ from recsys_core.explain.faithfulness import (
 )
 from recsys_core.explain.history import Attributions, Method, attribute, default_method
 from recsys_core.explain.scoring import Question
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.ranker.ensemble import EnsembleRanker, new_ensemble
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.inner import Inner
+from recsys_core.ranker.late_fusion import fit_weights
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
-from recsys_core.ranker.popularity import item_counts
+from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
+from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
+from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
 from recsys_core.trainer.memory import check_ease_memory, free_bytes, peak_bytes
 from recsys_core.trainer.processes import ALONE, Processes
@@ -161,8 +175,11 @@ def train_model(
     on_epoch: Callable[[Epoch], None],
     checkpoint: Path | None = None,
     processes: Processes = ALONE,
+    members: Sequence[Inner] = (),
 ) -> TrainedModel:
     """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
+
+    `members` are the trained models that an ensemble is made of; other rankers have none.
 
     Raises:
         DataError, ConfigError: as `learn`.
@@ -179,6 +196,7 @@ def train_model(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
         processes=processes,
+        members=members,
     )
     ranker = learned.ranker
     progress(0.8, "Evaluating")
@@ -213,6 +231,7 @@ def learn(
     on_epoch: Callable[[Epoch], None],
     checkpoint: Path | None = None,
     processes: Processes = ALONE,
+    members: Sequence[Inner] = (),
 ) -> Learned:
     """Learns from the split's training part, watched on its validation part; the test part is not touched.
 
@@ -227,15 +246,21 @@ def learn(
         on_epoch: told about each epoch.
         checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
         processes: those that train together, each with this same call.
+        members: trained rankers, for an ensemble of them.
 
     Raises:
         DataError: the data are too small.
         ConfigError: no such encoder, too little memory, or the checkpoint of another run.
     """
     _check_size(dataset, split)
+    if isinstance(settings, EnsembleSettings):
+        progress(0.1, "Weighing")
+        return Learned(fit_ensemble(dataset, split, settings, members), None, None)
+    if isinstance(settings, CrossEncoderSettings):
+        return _learn_cross_encoder(dataset, split, settings, seed, device, cache, progress)
     if not isinstance(settings, NeuralSettings):
         progress(0.1, "Counting")
-        return Learned(_counted(dataset, split, settings), None, None)
+        return Learned(_counted(dataset, split, settings, seed), None, None)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
     options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
     with processes.first_goes_ahead():  # the others find its texts in the cache
@@ -249,9 +274,17 @@ def learn(
 
 
 def recommend_for_wish(
-    text: TextVectors | None, dataset: Dataset, wish: str, k: int, device: torch.device, cache: Path
+    text: TextVectors | None,
+    dataset: Dataset,
+    wish: str,
+    k: int,
+    device: torch.device,
+    cache: Path,
+    ranker: Ranker | None = None,
 ) -> pd.DataFrame:
     """A list for somebody of whom only a typed wish is known: items whose text is nearest to it by cosine.
+
+    A cross-encoder then reads the wish together with the texts of the nearest, and ranks these anew.
 
     Raises:
         ConfigError: the model knows no text, or one that can't be compared with a wish.
@@ -268,9 +301,12 @@ def recommend_for_wish(
     scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
     scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
     scores[0, 0] = -np.inf
+    if isinstance(ranker, CrossEncoderRanker):
+        scores = ranker.score_wish(wish, scores)
     items = top_k(scores, k)[0]
     columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
-    return pd.DataFrame(columns | {"rank": np.arange(1, len(items) + 1), "score": scores[0, items]})
+    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items], "source": "wish"}
+    return pd.DataFrame(columns | ranked)
 
 
 def explain(
@@ -292,7 +328,7 @@ def explain(
         raise DataError(
             f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
         )
-    question = Question(request.history, item_number, request.seen)
+    question = Question(request.history, item_number, request.seen, request.context, request.askers)
     chosen = method or default_method(ranker)
     attributions = attribute(ranker, question, chosen)
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
@@ -313,8 +349,11 @@ def verify_method(
 ) -> Verification | None:
     """The badge of a method, tested on the first list item of people drawn by the seed.
 
-    None where nobody has two items of history.
+    None where nobody has two items of history, and for a cross-encoder: it would have to read some
+    hundred thousand pairs of texts, which takes longer than its training.
     """
+    if isinstance(ranker, CrossEncoderRanker):
+        return None
     known = histories(dataset, split, "test")
     people = np.flatnonzero(known.lengths >= 2)
     if len(people) == 0:
@@ -322,7 +361,12 @@ def verify_method(
     drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
     batch = known.take(drawn)
     first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
-    questions = [Question(batch[row], int(item), batch[row]) for row, item in enumerate(first) if item > 0]
+    people = [batch.take(np.array([row])) for row in range(len(batch))]
+    questions = [
+        Question(own.items, int(item), own.items, own.context, own.askers)
+        for own, item in zip(people, first, strict=True)
+        if item > 0
+    ]
     return (
         verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
     )
@@ -337,10 +381,67 @@ def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowle
     return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
 
 
-def _counted(dataset: Dataset, split: Split, settings: Settings) -> Ranker:
+def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> Ranker:
     if isinstance(settings, EaseSettings):
         check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
-    return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items)
+    return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items, seed)
+
+
+def _learn_cross_encoder(
+    dataset: Dataset,
+    split: Split,
+    settings: CrossEncoderSettings,
+    seed: int,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+) -> Learned:
+    text = encode_items(dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
+    if text is None:
+        raise ConfigError("a cross-encoder reads texts; name another encoder than 'none'")
+    known = histories(dataset, split, "valid")
+    kind, first = settings.first_stage, make_settings(settings.first_stage)
+    stage = fit_counting_ranker(first, known, dataset.n_items, seed)
+    precision = working_precision(settings.precision, device)
+    untrained = new_cross_encoder(
+        load_encoder(settings.encoder, device),
+        item_texts(dataset, split),
+        torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
+        Inner(kind, kind, first, stage),
+        fit_popularity(known, dataset.n_items),
+        item_tokens=settings.item_tokens,
+        depth=settings.depth,
+        window=settings.max_length,
+        precision=precision,
+    )
+    steps, batch_size, rate = settings.steps, settings.batch_size, settings.learning_rate
+    recipe = ReadingRecipe(steps, batch_size, settings.negatives, rate, seed, precision)
+    ranker = train_cross_encoder(
+        untrained,
+        known,
+        targets(dataset, split, "valid"),
+        recipe,
+        lambda share, message: progress(0.1 + 0.9 * share, message),
+    )
+    return Learned(ranker, text, None)
+
+
+def fit_ensemble(
+    dataset: Dataset, split: Split, settings: EnsembleSettings, members: Sequence[Inner]
+) -> EnsembleRanker:
+    """The ensemble of trained models; weights that weren't given are chosen on the validation part alone.
+
+    Raises:
+        ConfigError: too few members, or members and weights that don't fit together.
+    """
+    equal = new_ensemble(members, [1] * len(members), settings.fusion)
+    weights = settings.weight_values or fit_weights(
+        [member.ranker for member in equal.members],
+        histories(dataset, split, "valid"),
+        targets(dataset, split, "valid"),
+        settings.fusion,
+    )
+    return new_ensemble(members, list(weights), settings.fusion)
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

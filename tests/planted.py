@@ -13,11 +13,15 @@ from recsys_core.trainer.loop import train
 from recsys_core.trainer.recipe import Callbacks, Recipe
 
 NOISE = np.arange(3, 11)
-EPOCHS = 12
+EPOCHS = 10
 
 
-def history_with_a_key(generator: np.random.Generator, length: int = 6) -> tuple[list[int], int]:
-    """A history of noise and one key, and the place of the key."""
+def history_with_a_key(generator: np.random.Generator) -> tuple[list[int], int]:
+    """A history of noise and one key, and the place of the key.
+
+    Lengths differ, so that a history without one of its items is still one of this world.
+    """
+    length = int(generator.integers(4, 8))
     place = int(generator.integers(length))
     history = generator.permutation(NOISE)[:length]
     history[place] = generator.integers(1, 3)
@@ -32,7 +36,7 @@ def decided_by_the_key(history: list[int]) -> int:
 def keyed_transformer() -> TransformerRanker:
     """A transformer that has learned what the keys decide."""
     generator = np.random.default_rng(0)
-    histories = [history_with_a_key(generator)[0] for _ in range(300)]
+    histories = [history_with_a_key(generator)[0] for _ in range(600)]
     sequences = [[*history, decided_by_the_key(history)] for history in histories]
     torch.manual_seed(0)
     ranker = TransformerRanker(12, 16, 1, 2, max_length=8, dropout=0.0)

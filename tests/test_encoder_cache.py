@@ -13,8 +13,9 @@ import torch
 from recsys_core.encoder import cache as cache_module
 from recsys_core.encoder import kept as kept_module
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import NGRAMS, encode_ngrams
-from recsys_core.encoder.text import EncoderOptions, TextEncoder, load_encoder
+from recsys_core.encoder.text import EncoderOptions, TextEncoder
 from recsys_core.errors import ConfigError, StoreError
 
 CPU = torch.device("cpu")
@@ -139,6 +140,14 @@ def test_only_what_is_new_is_encoded(tmp_path: Path, folder: str, encoded: list[
     assert np.array_equal(later.vectors[2:-2], before.vectors[::-1])
     alone = unit(load_encoder(folder, CPU).encode(new))
     np.testing.assert_allclose(later.vectors[[0, 1, -2, -1]], alone, atol=1e-3)
+
+
+def test_a_catalogue_that_grew_has_bitwise_the_vectors_of_one_that_was_always_as_large(tmp_path: Path):
+    catalogue = [f"{word} {n % 7} {'and so on ' * (n % 5)}" for n in range(60) for word in ("war", "peace")]
+    for n in (31, 64, 120):
+        grown = encode_texts(catalogue[:n], "minilm", CPU, tmp_path / "grown").vectors
+    at_once = encode_texts(catalogue, "minilm", CPU, tmp_path / "at once").vectors
+    assert np.array_equal(grown, at_once)
 
 
 def test_a_text_that_several_items_have_is_encoded_once(

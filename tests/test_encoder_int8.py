@@ -15,7 +15,8 @@ import torch
 from recsys_core.encoder import int8
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
 from recsys_core.encoder.int8 import mean_cosine, quantised
-from recsys_core.encoder.text import EncoderOptions, load_encoder
+from recsys_core.encoder.loading import load_encoder
+from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -104,6 +105,12 @@ def test_vectors_that_int8_moved_far_come_with_a_warning(bert: Exported, monkeyp
     monkeypatch.setattr("recsys_core.encoder.cache.mean_cosine", lambda *_: 0.9)
     found = encode_texts(["no war"], bert.name, CPU, bert.cache, options=INT8)
     assert found.warning.startswith("int8 turned the texts' vectors to a mean cosine of 0.900")
+
+
+def test_texts_that_tell_nothing_have_no_cosine(bert: Exported, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("recsys_core.encoder.cache.mean_cosine", lambda *_: float("nan"))
+    found = encode_texts(["no cats"], bert.name, CPU, bert.cache, options=INT8)
+    assert (found.cosine_to_fp32, found.warning) == (None, "")
 
 
 def test_new_texts_are_encoded_in_int8_too(bert: Exported):

@@ -47,18 +47,18 @@ def about_first_items(ranker: Ranker, histories: Histories) -> list[Question]:
 
 def test_removed_closes_the_gap():
     gone = np.array([[False, False, False], [True, False, False], [False, True, True], [True, True, True]])
-    left = histories_in(removed(np.array([7, 8, 9]), gone, in_place=False))
+    left = histories_in(removed(Histories.of([[7, 8, 9]]), gone, in_place=False))
     assert [history.tolist() for history in left] == [[7, 8, 9], [8, 9], [7], []]
 
 
 def test_removed_in_place_leaves_no_item_in_particular():
     gone = np.array([[False, False, False], [True, False, False], [False, True, True]])
-    left = histories_in(removed(np.array([7, 8, 9]), gone, in_place=True))
+    left = histories_in(removed(Histories.of([[7, 8, 9]]), gone, in_place=True))
     assert [history.tolist() for history in left] == [[7, 8, 9], [0, 8, 9], [7, 0, 0]]
 
 
 def test_removed_takes_one_place_of_an_item_that_occurs_twice():
-    left = histories_in(removed(np.array([7, 7]), np.array([[True, False]]), in_place=False))
+    left = histories_in(removed(Histories.of([[7, 7]]), np.array([[True, False]]), in_place=False))
     assert left[0].tolist() == [7]
 
 

@@ -101,14 +101,14 @@ def test_a_list_names_people_items_titles_ranks_and_scores():
     dataset = dataset_of({"ann": "ab", "bob": "cd"})
     requests = [ListRequest(NOTHING, np.array([2]), "ann"), ListRequest(NOTHING, NOTHING, "bob")]
     table = recommend(popular([1, 5, 9, 9]), dataset, requests, k=3)
-    assert list(table.columns) == ["user_id", "item_id", "title", "rank", "score"]
+    assert list(table.columns) == ["user_id", "item_id", "title", "rank", "score", "source"]
     assert list(table.itertuples(index=False, name=None)) == [
-        ("ann", "c", "c", 1, 9.0),
-        ("ann", "d", "d", 2, 9.0),
-        ("ann", "a", "a", 3, 1.0),
-        ("bob", "c", "c", 1, 9.0),
-        ("bob", "d", "d", 2, 9.0),
-        ("bob", "b", "b", 3, 5.0),
+        ("ann", "c", "c", 1, 9.0, "popularity"),
+        ("ann", "d", "d", 2, 9.0, "popularity"),
+        ("ann", "a", "a", 3, 1.0, "popularity"),
+        ("bob", "c", "c", 1, 9.0, "popularity"),
+        ("bob", "d", "d", 2, 9.0, "popularity"),
+        ("bob", "b", "b", 3, 5.0, "popularity"),
     ]
 
 
@@ -125,7 +125,7 @@ def test_someone_who_has_touched_everything_gets_no_list():
 def test_nobody_gets_an_empty_table():
     table = recommend(popular([1, 2]), dataset_of({"u": "ab"}), [], k=3)
     assert len(table) == 0
-    assert list(table.columns) == ["user_id", "item_id", "title", "rank", "score"]
+    assert list(table.columns) == ["user_id", "item_id", "title", "rank", "score", "source"]
 
 
 def test_ids_of_people_stay_as_they_came():

@@ -9,6 +9,7 @@ from hand_made import dataset_of, random_histories, small_transformer
 
 from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.data.split import leave_one_out
+from recsys_core.ranker.attention import attend_to_past
 from recsys_core.ranker.lists import ListRequest, list_requests, recommend
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.threads import map_in_threads
@@ -48,6 +49,19 @@ def test_the_last_state_has_the_gradients_of_all_states():
         gradients.append([weight.grad for weight in ranker.parameters() if weight.grad is not None])
     for pruned, whole in zip(*gradients, strict=True):
         torch.testing.assert_close(pruned, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 70])
+def test_attention_in_pieces_is_that_of_the_whole(length: int):
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(3, 2, length, 4) for _ in range(3))
+    future = torch.ones(length, length).triu(1).bool()
+    bias = torch.randn(2, length, length).masked_fill(future, -torch.inf)
+    logits = query.double() @ key.double().transpose(2, 3) / 2 + bias
+    expected = torch.softmax(logits, -1) @ value.double()
+    with torch.no_grad():
+        mixed = attend_to_past(query, key, value, bias)
+    torch.testing.assert_close(mixed.double(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_everybody_keeps_their_place_among_the_states():

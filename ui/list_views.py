@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.models import LoadedModel, list_source
 from recsys_core.ranker.protocol import ScoreKind
 from ui import state
 from ui.components import EXPLAIN, table
@@ -38,13 +38,16 @@ def draw_what_if(model: LoadedModel, user_id: str, k: int, as_of: AsOf, history:
     st.subheader(t("explore.list", k=k), anchor=False)
     dropped = _choose_dropped(model, user_id, as_of, history) if len(history) else []
     shown = ranked_list(model, user_id, k, as_of, dropped)
+    source = list_source(model, user_id, as_of, dropped)
     if shown.empty:
         st.caption(t("explore.nothing_left"))
         return
     if dropped:
         same = is_the_same_for_all(model)
         st.caption(t("explore.dropped_same" if same else "explore.dropped", n=len(dropped)))
-    elif as_of == "test":
+    if source in ("profile", "popularity") and not is_the_same_for_all(model):
+        st.caption(t(f"explore.source_{source}"))
+    elif not dropped and as_of == "test":
         st.caption(_held_out_sentence(model, user_id, k))
     draw_list(shown, "explore_list", model.ranker.score_kind)
     _ask_why(shown)

@@ -31,8 +31,9 @@ def submit_training(
     Raises:
         ConfigError, DataError, NotFoundError: as `models.train`.
     """
-    make_settings(ranker, preset, changes)
+    settings = make_settings(ranker, preset, changes)
     record = workspace.resolve("dataset", dataset)
+    models.check_members(workspace, record, settings)
     workspace.check_free("model", name)
     spec = {
         "dataset": record.id,

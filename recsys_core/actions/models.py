@@ -11,8 +11,8 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from recsys_core.actions.data import LoadedDataset, open_dataset
-from recsys_core.config import Settings, make_settings, read_settings
-from recsys_core.data.split import AsOf
+from recsys_core.config import EnsembleSettings, Settings, make_settings, read_settings
+from recsys_core.data.split import AsOf, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.encoder.ngrams import load_ngrams
 from recsys_core.encoder.text import EncoderOptions
@@ -20,11 +20,14 @@ from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
 from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
+from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
-from recsys_core.ranker.lists import ListRequest, list_requests, recommend, without
+from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
+from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
-from recsys_core.store.records import ModelRecord
+from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
@@ -76,9 +79,11 @@ def train(
         ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
             or the checkpoint of another run.
         DataError: the name is taken, or the data are too small.
+        NotFoundError: there is no such data set, or a member of an ensemble isn't there.
     """
     settings = make_settings(ranker, preset, changes)
     workspace.check_free("model", name)
+    member_records = check_members(workspace, workspace.resolve("dataset", dataset), settings)
     loaded = open_dataset(workspace, dataset)
     with joined_processes() as processes:
         train_here = partial(train_model, ranker_name=ranker) if processes.is_first else learn
@@ -93,6 +98,7 @@ def train(
             on_epoch=on_epoch,
             checkpoint=checkpoint,
             processes=processes,
+            members=[_member(workspace, record, loaded) for record in member_records],
         )
         if isinstance(trained, TrainedModel):
             _keep(workspace, name, loaded, trained, preset)
@@ -100,6 +106,33 @@ def train(
                 checkpoint.unlink(missing_ok=True)
         processes.wait_for_all()
     return workspace.resolve("model", name)
+
+
+def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settings) -> list[ModelRecord]:
+    """The trained models that an ensemble is to be made of; none for other rankers.
+
+    Raises:
+        NotFoundError: one of them isn't there.
+        ConfigError: fewer than two, one twice, or one that learned from other data.
+    """
+    if not isinstance(settings, EnsembleSettings):
+        return []
+    records = [workspace.resolve("model", name) for name in settings.member_names]
+    same_data = [record.name for record in workspace.models() if record.dataset_id == dataset.id]
+    if len({record.id for record in records}) < max(2, len(records)):
+        there = ", ".join(same_data) or "none yet"
+        raise ConfigError(
+            f"an ensemble is made of 2 or more different trained models, and members is "
+            f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
+        )
+    foreign = [record.name for record in records if record.dataset_id != dataset.id]
+    if foreign:
+        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    if settings.weights and len(settings.weight_values) != len(records):
+        raise ConfigError(
+            f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
+        )
+    return records
 
 
 def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
@@ -155,14 +188,23 @@ def list_for_user(
     without_items: Sequence[str] = (),
     keep_repeats: bool = False,
 ) -> pd.DataFrame:
-    """One person's ranked list: user_id, item_id, title, rank, score.
+    """One person's ranked list: user_id, item_id, title, rank, score, source (what it is made from).
 
     Raises:
         NotFoundError: no such person or item.
     """
-    return recommend(
-        model.ranker, model.data.dataset, [request_for(model, user_id, as_of, without_items, keep_repeats)], k
-    )
+    return _lists(model, [request_for(model, user_id, as_of, without_items, keep_repeats)], k)
+
+
+def list_source(
+    model: LoadedModel, user_id: str, as_of: AsOf = "test", without_items: Sequence[str] = ()
+) -> Source:
+    """What a person's list is made from.
+
+    Raises:
+        NotFoundError: no such person or item.
+    """
+    return source_of(model.ranker, request_for(model, user_id, as_of, without_items))
 
 
 def request_for(
@@ -186,9 +228,7 @@ def lists_for_all(
     """Everybody's list, one under the other."""
     data = model.data
     users = np.arange(data.dataset.n_users)
-    return recommend(
-        model.ranker, data.dataset, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k
-    )
+    return _lists(model, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k)
 
 
 def list_for_history(
@@ -201,12 +241,14 @@ def list_for_history(
         if seen is None
         else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
     )
-    return recommend(model.ranker, model.data.dataset, [ListRequest(numbers, off)], k)
+    return _lists(model, [ListRequest(numbers, off)], k)
 
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
     """The list of someone of whom only a typed wish is known, by the nearness of texts."""
-    return recommend_for_wish(model.text, model.data.dataset, wish, k, choose_device(), workspace.cache)
+    return recommend_for_wish(
+        model.text, model.data.dataset, wish, k, choose_device(), workspace.cache, model.ranker
+    )
 
 
 def training_json(record: ModelRecord) -> dict[str, Any]:
@@ -236,6 +278,14 @@ def checked_part(value: str) -> Literal["valid", "test"]:
     raise ConfigError(f"the split is '{value}'; write test or valid")
 
 
+def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
+    """The lists; who has no history is served by popularity where the ranker knows nothing better."""
+    data, popularity = model.data, None
+    if any(len(request.history) == 0 for request in requests):
+        popularity = item_counts(histories(data.dataset, data.split, "valid"), data.dataset.n_items)
+    return recommend(model.ranker, data.dataset, requests, k, popularity)
+
+
 _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
 _VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
 
@@ -246,7 +296,7 @@ def _keep(workspace: Workspace, name: str, data: LoadedDataset, trained: Trained
 
 
 def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
-    log = trained.log
+    log, ranker = trained.log, trained.ranker
     return {
         "ranker": trained.ranker_name,
         "preset": preset,
@@ -258,7 +308,18 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
         "test": trained.test.summary(),
         "verified": trained.verification is not None and trained.verification.verified,
         "warning": trained.text.warning if trained.text else "",
+        **({"weights": _weights(ranker)} if isinstance(ranker, EnsembleRanker) else {}),
     }
+
+
+def _weights(ensemble: EnsembleRanker) -> dict[str, float]:
+    names = [member.name for member in ensemble.members]
+    return dict(zip(names, ensemble.weights.tolist(), strict=True))
+
+
+def _member(workspace: Workspace, record: ModelRecord, data: LoadedDataset) -> Inner:
+    model = open_model(workspace, record.id, data)
+    return Inner(record.name, model.ranker_name, model.settings, model.ranker)
 
 
 def _write(trained: TrainedModel, preset: str, folder: Path) -> None:

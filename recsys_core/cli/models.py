@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
+from recsys_core.config import SETTINGS
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
 GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
@@ -16,7 +17,7 @@ AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; n
 @app.command()
 def train(
     dataset: str,
-    ranker: Annotated[str, typer.Option(help="transformer, transitions, ease, item-knn or popularity.")],
+    ranker: Annotated[str, typer.Option(help=f"One of {', '.join(SETTINGS)}.")],
     name: Annotated[str, typer.Option(help="Name of the model.")],
     preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -3,6 +3,7 @@
 Items are numbered from 1, because 0 is the padding of short histories; people are numbered from 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsys_core.data.events import (
+    Askers,
+    Codes,
+    EventContext,
+    FloatArray,
+    IntArray,
+    coded_column,
+    number_column,
+    read_event_columns,
+)
 from recsys_core.data.schema import CATEGORY_SEPARATOR, Tables
 from recsys_core.errors import DataError, NotFoundError
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 TimeKey = Literal["timestamp_s", "order", "none"]
 
 
@@ -25,10 +34,14 @@ class Histories:
     Attributes:
         items: [n_events] item numbers, each sequence oldest first.
         offsets: [n + 1] sequence i is `items[offsets[i]:offsets[i + 1]]`.
+        context: what is known of each event beside its item; None = nothing.
+        askers: who asks for what follows each sequence, and when; None = nobody in particular.
     """
 
     items: IntArray
     offsets: IntArray
+    context: EventContext | None = None
+    askers: Askers | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -48,19 +61,30 @@ class Histories:
 
     def take(self, rows: IntArray) -> "Histories":
         """The sequences `rows`, in that order."""
-        lengths = self.lengths[rows]
+        return self.pieces(rows, np.zeros(len(rows), dtype=np.int64), self.lengths[rows])
+
+    def pieces(self, rows: IntArray, starts: IntArray, stops: IntArray) -> "Histories":
+        """[len(rows)] of each sequence `rows[i]` its places from `starts[i]` up to `stops[i]`."""
+        lengths = stops - starts
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Histories(self.items[np.repeat(self.offsets[rows], lengths) + within], offsets)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, lengths)
+        where = np.repeat(self.offsets[rows], lengths) + within
+        return Histories(
+            self.items[where],
+            offsets,
+            None if self.context is None else self.context.at(where),
+            None if self.askers is None else self.askers.take(rows),
+        )
+
+    def bare(self) -> "Histories":
+        """The items alone."""
+        return Histories(self.items, self.offsets)
 
     def padded(self, max_length: int) -> IntArray:
         """[n, longest] the last `max_length` items of each sequence, 0 behind shorter ones."""
-        lengths = np.minimum(self.lengths, max_length)
-        width = int(lengths.max(initial=0))
-        columns = np.arange(width)
-        inside = columns < lengths[:, None]  # [n, width]
-        padded = np.zeros((len(self), width), dtype=np.int64)
-        padded[inside] = self.items[((self.offsets[1:] - lengths)[:, None] + columns)[inside]]
+        inside, where = self._last_places(max_length)
+        padded = np.zeros(inside.shape, dtype=np.int64)
+        padded[inside] = self.items[where]
         return padded
 
     def without_repeats(self) -> "Histories":
@@ -71,6 +95,30 @@ class Histories:
         lengths = np.bincount(pairs // size, minlength=len(self))
         return Histories(pairs % size, np.concatenate([[0], np.cumsum(lengths)]))
 
+    def padded_context(self, max_length: int) -> EventContext | None:
+        """[n, longest] the context of the items of `padded`, unknown behind shorter ones."""
+        if self.context is None:
+            return None
+        inside, where = self._last_places(max_length)
+        padded = EventContext.unknown(inside.shape, self.context.contexts.shape[-1])
+        known = self.context.at(where)
+        for whole, part in (
+            (padded.types, known.types),
+            (padded.strengths, known.strengths),
+            (padded.timestamps_s, known.timestamps_s),
+            (padded.dwell_s, known.dwell_s),
+            (padded.contexts, known.contexts),
+        ):
+            whole[inside] = part
+        return padded
+
+    def _last_places(self, max_length: int) -> tuple[NDArray[np.bool_], IntArray]:
+        """[n, longest] where padded rows hold events, and the places of these events in `items`."""
+        lengths = np.minimum(self.lengths, max_length)
+        columns = np.arange(int(lengths.max(initial=0)))
+        inside = columns < lengths[:, None]  # [n, longest]
+        return inside, ((self.offsets[1:] - lengths)[:, None] + columns)[inside]
+
     @staticmethod
     def of(sequences: list[IntArray] | list[list[int]]) -> "Histories":
         """Histories from one array a sequence."""
@@ -78,6 +126,28 @@ class Histories:
         items = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
         flat = np.concatenate(items) if items else np.zeros(0, dtype=np.int64)
         return Histories(flat, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    @staticmethod
+    def joined(parts: "Sequence[Histories]") -> "Histories":
+        """Histories of one data set, one after the other; what some of them don't know is unknown there."""
+        bare = Histories.of([part.items for part in parts])
+        lengths = np.array([length for part in parts for length in part.lengths], dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        n_contexts = next((part.context.contexts.shape[-1] for part in parts if part.context), None)
+        n_attributes = next((part.askers.attributes.shape[-1] for part in parts if part.askers), None)
+        context = (
+            None
+            if n_contexts is None
+            else EventContext.joined(
+                [part.context or EventContext.unknown((len(part.items),), n_contexts) for part in parts]
+            )
+        )
+        askers = (
+            None
+            if n_attributes is None
+            else Askers.joined([part.askers or Askers.unknown(len(part), n_attributes) for part in parts])
+        )
+        return Histories(bare.items, offsets, context, askers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +160,11 @@ class Dataset:
         items: [n_items] rows in the order of item numbers 1, 2, …; columns as in `Tables.items`.
         users: [n_users] rows in the order of user numbers; columns as in `Tables.users`.
         time_key: what the events are in order of; "none" means that their order tells nothing.
+        event_types: what the types of `events.context` mean, the weakest kind first.
+        strength: the column behind the strengths of `events.context`; "" where there is none.
+        contexts: the context columns of `events.context`.
+        attributes: the columns of `attribute_codes`.
+        attribute_codes: [n_users, n_attributes] the attributes of `users` as codes.
         reviews: [n_events] what was written at each event, "" for nothing; None where nothing ever was.
     """
 
@@ -98,6 +173,11 @@ class Dataset:
     items: pd.DataFrame
     users: pd.DataFrame
     time_key: TimeKey
+    event_types: Codes
+    strength: str
+    contexts: tuple[Codes, ...]
+    attributes: tuple[Codes, ...]
+    attribute_codes: IntArray
     reviews: "pd.Series[str] | None" = None
 
     @property
@@ -169,26 +249,32 @@ def build_dataset(tables: Tables) -> Dataset:
         )
     user_number = pd.Index(tables.users["user_id"]).get_indexer(pd.Index(interactions["user_id"]))
     item_number = pd.Index(tables.items["item_id"]).get_indexer(pd.Index(interactions["item_id"])) + 1
-    times = _column(interactions, "timestamp_s")
-    position = _column(interactions, "order")
+    times, position = (number_column(interactions, name) for name in ("timestamp_s", "order"))
     by_time = not np.isnan(times).all()
     time_key: TimeKey = "timestamp_s" if by_time else "none" if np.isnan(position).all() else "order"
     order = np.lexsort((position, times, user_number)) if by_time else np.lexsort((position, user_number))
-    lengths = np.bincount(user_number, minlength=len(tables.users))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(user_number, minlength=len(tables.users)))])
+    columns = read_event_columns(interactions)
+    context = None if columns.context is None else columns.context.at(order)
+    coded = [
+        coded_column(tables.users[name], str(name)) for name in tables.users.columns if name != "user_id"
+    ]
+    codes = np.zeros((len(tables.users), len(coded)), dtype=np.int64)
+    for column, (_, own) in enumerate(coded):
+        codes[:, column] = own
     return Dataset(
-        events=Histories(item_number[order].astype(np.int64), np.concatenate([[0], np.cumsum(lengths)])),
+        events=Histories(item_number[order].astype(np.int64), offsets, context),
         timestamp_s=times[order],
         items=tables.items.reset_index(drop=True),
         users=tables.users.reset_index(drop=True),
         time_key=time_key,
+        event_types=columns.types,
+        strength=columns.strength,
+        contexts=columns.contexts,
+        attributes=tuple(own for own, _ in coded),
+        attribute_codes=codes,
         reviews=_reviews(interactions, order),
     )
-
-
-def _column(frame: pd.DataFrame, name: str) -> FloatArray:
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    return frame[name].to_numpy(dtype=np.float64)
 
 
 def _reviews(interactions: pd.DataFrame, order: IntArray) -> "pd.Series[str] | None":

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.events import Askers, EventContext
 
 AsOf = Literal["valid", "test", "now"]
 MIN_NEW_ITEMS = 3  # a person with fewer trains only: both targets and a history need one item each
@@ -102,9 +103,16 @@ def all_targets(dataset: Dataset, split: Split, part: Literal["valid", "test"]) 
 
 
 def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
-    """[n_users] the items of `history_rows`: what is known of each person at a moment."""
+    """[n_users] the items of `history_rows`: what is known of each person at a moment.
+
+    Each touch has the context of its whole run of events (see `EventContext.merged`), and each person is
+    asked for at the time of the target; as of now no time is known.
+    """
     rows = history_rows(dataset, split, as_of)
-    return Histories(ordered_items(dataset, split)[rows.items], rows.offsets)
+    items = ordered_items(dataset, split)[rows.items]
+    return Histories(
+        items, rows.offsets, _touches(dataset, split, rows.items), _askers(dataset, split, as_of)
+    )
 
 
 def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
@@ -122,6 +130,25 @@ def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
     first = np.concatenate([np.ones(min(1, len(rows)), dtype=bool), ~again])
     counts = np.bincount(people[first], minlength=dataset.n_users)
     return Histories(rows[first], np.concatenate([[0], np.cumsum(counts)]))
+
+
+def _touches(dataset: Dataset, split: Split, rows: IntArray) -> EventContext | None:
+    """The contexts of the runs that begin at `rows`: a run is a person's events on one item in a row."""
+    if dataset.events.context is None:
+        return None
+    items, people = ordered_items(dataset, split), dataset.events.rows
+    goes_on = (items[1:] == items[:-1]) & (people[1:] == people[:-1])
+    begins = np.concatenate([np.ones(min(1, len(items)), dtype=bool), ~goes_on])
+    runs = dataset.events.context.at(split.order).merged(np.flatnonzero(begins))
+    return runs.at((np.cumsum(begins) - 1)[rows])
+
+
+def _askers(dataset: Dataset, split: Split, as_of: AsOf) -> Askers:
+    time_s = np.full(dataset.n_users, np.nan)
+    if as_of != "now":
+        rows = split.valid_row if as_of == "valid" else split.test_row
+        time_s[rows >= 0] = dataset.timestamp_s[split.order[rows[rows >= 0]]]
+    return Askers(dataset.attribute_codes, time_s)
 
 
 def split_tables(dataset: Dataset, split: Split) -> dict[str, pd.DataFrame]:

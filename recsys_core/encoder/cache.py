@@ -19,6 +19,7 @@ from recsys_core.encoder.kept import (
     read_kept,
     take_known,
 )
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.ngrams import NGRAMS, NgramEncoder, fit_ngrams
 from recsys_core.encoder.sources import MINILM, folder_state, local_folder
 from recsys_core.encoder.text import (
@@ -26,7 +27,6 @@ from recsys_core.encoder.text import (
     FloatArray,
     Progress,
     TextEncoder,
-    load_encoder,
     share_unknown,
 )
 from recsys_core.errors import ConfigError
@@ -171,7 +171,8 @@ def _cosine_to_fp32(loaded: TextEncoder, texts: Sequence[str], options: EncoderO
     rows = np.linspace(0, len(texts) - 1, min(len(texts), COMPARED_TEXTS)).astype(int)
     some = [texts[int(row)] for row in rows]
     exact = load_encoder(loaded.name, loaded.device, replace(options, precision="fp32"))
-    return mean_cosine(loaded.encode(some), exact.encode(some))
+    cosine = mean_cosine(loaded.encode(some), exact.encode(some))
+    return None if np.isnan(cosine) else cosine
 
 
 def _described(kept: KeptVectors, encoder: str, options: EncoderOptions) -> TextVectors:
@@ -182,7 +183,7 @@ def _described(kept: KeptVectors, encoder: str, options: EncoderOptions) -> Text
             f"n-grams were used; name a multilingual encoder instead of '{MINILM}' for better vectors"
         )
     cosine = kept.cosine_to_fp32
-    if cosine is not None and not cosine >= MIN_COSINE:
+    if cosine is not None and cosine < MIN_COSINE:
         warnings.append(
             f"{options.precision} turned the texts' vectors to a mean cosine of {cosine:.3f} with those of "
             "fp32; choose fp32 or bf16 for better ones"

@@ -23,9 +23,10 @@ from recsys_core.encoder.kept import (
     read_kept,
     take_known,
 )
+from recsys_core.encoder.loading import first_line, precision_on
 from recsys_core.encoder.pictures import Picture, opened, picture_digests, unreadable
 from recsys_core.encoder.sources import folder_state, local_folder, unusable
-from recsys_core.encoder.text import FloatArray, Precision, Progress, first_line, precision_on
+from recsys_core.encoder.text import FloatArray, Precision, Progress
 
 if TYPE_CHECKING:  # transformers takes seconds to import
     from transformers import BaseImageProcessor, PreTrainedModel

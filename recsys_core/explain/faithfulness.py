@@ -138,7 +138,7 @@ def measure(
         gone.append(np.stack([order >= size for size in sizes]))
         gone.append(np.stack([order < size for size in fixed]))
     events_gone = np.concatenate(gone)[:, place]  # [versions, length]
-    versions = removed(question.history, events_gone, in_place=removal == "mask-in-place")
+    versions = removed(question.known, events_gone, in_place=removal == "mask-in-place")
     scores = item_scores(ranker, question, versions)
     falls = (scores[0] - scores[1:]).reshape(len(importance), -1)
     parts = np.split(falls, [len(SHARES), 2 * len(SHARES)], axis=1)
@@ -172,7 +172,7 @@ def verify(
     for question in questions:
         orders = rival_orders(question, knowledge, generator)
         asked: tuple[tuple[Method, Ranker], ...] = ((CEILING, ranker), (method, explained or ranker))
-        for name, model in asked:
+        for name, model in dict(asked).items():
             orders[name] = by_item(question.history, attribute(model, question, name).values)
         for removal in REMOVALS:
             figures[removal].append(measure(ranker, question, orders, removal))

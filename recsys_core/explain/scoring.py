@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.data.events import Askers, EventContext
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import candidate_scores
 
@@ -27,15 +29,26 @@ class Question:
         history: [length] item numbers, oldest first.
         item_number: the item to be explained.
         seen: [any] item numbers that are no candidates.
+        context: [length] what is known of each event beside its item; None = nothing.
+        askers: the one who asks; None = nobody in particular.
     """
 
     history: IntArray
     item_number: int
     seen: IntArray
+    context: EventContext | None = None
+    askers: Askers | None = None
+
+    @property
+    def known(self) -> Histories:
+        """The history with all that is known of it, as a sequence of its own."""
+        return Histories(self.history, np.array([0, len(self.history)]), self.context, self.askers)
 
 
 def item_scores(ranker: Ranker, question: Question, histories: Histories) -> FloatArray:
     """[n] the question's score if the history had been each of these; candidates as in the question."""
+    if isinstance(ranker, CrossEncoderRanker):  # it reads one item a history, not a shortlist of them
+        return ranker.score_of(histories, question.item_number).astype(np.float64)
     scores = np.empty(len(histories))
     seen = np.setdiff1d(question.seen, [question.item_number])
     for start in range(0, len(histories), BATCH_ROWS):
@@ -46,14 +59,19 @@ def item_scores(ranker: Ranker, question: Question, histories: Histories) -> Flo
     return scores
 
 
-def removed(history: IntArray, gone: BoolArray, in_place: bool) -> Histories:
-    """Histories with parts of one history taken away.
+def removed(known: Histories, gone: BoolArray, in_place: bool) -> Histories:
+    """Histories with parts of one history taken away; what is known of an event goes with its item.
 
     Args:
-        history: [length] item numbers.
+        known: the one history.
         gone: [n, length] which positions go in each of n versions.
         in_place: leave "no item in particular" (number 0) where an item was, instead of closing the gap.
     """
+    versions = known.take(np.zeros(len(gone), dtype=np.int64))
+    flat = gone.ravel()
     if in_place:
-        return Histories.of(list(np.where(gone, 0, history)))
-    return Histories.of([history[~row] for row in gone])
+        context = None if versions.context is None else versions.context.hidden(flat)
+        return Histories(np.where(flat, 0, versions.items), versions.offsets, context, versions.askers)
+    offsets = np.concatenate([[0], np.cumsum((~gone).sum(axis=1))])
+    context = None if versions.context is None else versions.context.at(~flat)
+    return Histories(versions.items[~flat], offsets, context, versions.askers)

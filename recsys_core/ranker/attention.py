@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+QUERIES_AT_ONCE = 32
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """[B, h, L, e] the values, mixed by softmax(query · key / √e + bias).
@@ -28,6 +30,25 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, bias[None])
     mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
     return mixed
+
+
+def attend_to_past(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """What `attend` returns for a bias that is −∞ towards every position's future.
+
+    Where nothing is differentiated, a few queries at a time meet only the keys of their past.
+    """
+    if query.device.type != "cpu" or torch.is_grad_enabled():
+        return attend(query, key, value, bias)
+    parts = [
+        F.scaled_dot_product_attention(
+            query[:, :, start : start + QUERIES_AT_ONCE],
+            key[:, :, : start + QUERIES_AT_ONCE],
+            value[:, :, : start + QUERIES_AT_ONCE],
+            bias[None, :, start : start + QUERIES_AT_ONCE, : start + QUERIES_AT_ONCE],
+        )
+        for start in range(0, query.shape[2], QUERIES_AT_ONCE)
+    ]
+    return torch.cat(parts, 2)
 
 
 class _BiasedAttention(torch.autograd.Function):

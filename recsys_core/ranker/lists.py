@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
+from recsys_core.data.events import Askers, EventContext
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
 from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.popularity import PopularityRanker
+from recsys_core.ranker.profile import ProfileRanker
 from recsys_core.ranker.protocol import Ranker, ScoreKind
 from recsys_core.ranker.retrieval import ItemIndex, TopItems
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 
 BATCH_USERS = 512  # all of whose scores exist at once
 SEARCHED_USERS = 4096
+
+Source = Literal["history", "profile", "wish", "popularity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +35,20 @@ class ListRequest:
         history: what is known, oldest first.
         seen: what stays off the list.
         user_id: whose it is; "" for a history that was typed in.
+        context: what is known of each event of the history beside its item; None = nothing.
+        askers: the one who asks; None = nobody in particular.
     """
 
     history: IntArray
     seen: IntArray
     user_id: str = ""
+    context: EventContext | None = None
+    askers: Askers | None = None
+
+    @property
+    def known(self) -> Histories:
+        """The history with all that is known of it, as a sequence of its own."""
+        return Histories(self.history, np.array([0, len(self.history)]), self.context, self.askers)
 
 
 def list_requests(
@@ -42,25 +58,53 @@ def list_requests(
     known = histories(dataset, split, as_of).take(users)
     nothing = np.zeros(0, dtype=np.int64)
     ids = dataset.users["user_id"].to_numpy()[users]
+    people = [known.take(np.array([row])) for row in range(len(users))]
     return [
-        ListRequest(known[row], nothing if keep_repeats else known[row], str(user_id))
-        for row, user_id in enumerate(ids)
+        ListRequest(own.items, nothing if keep_repeats else own.items, str(user_id), own.context, own.askers)
+        for own, user_id in zip(people, ids, strict=True)
     ]
 
 
 def without(request: ListRequest, items: Sequence[int]) -> ListRequest:
     """The same person as if some items had never happened; they stay off the list."""
-    kept = request.history[~np.isin(request.history, items)]
-    return ListRequest(kept, np.union1d(request.seen, np.asarray(items, dtype=np.int64)), request.user_id)
+    kept = ~np.isin(request.history, items)
+    seen = np.union1d(request.seen, np.asarray(items, dtype=np.int64))
+    context = None if request.context is None else request.context.at(kept)
+    return ListRequest(request.history[kept], seen, request.user_id, context, request.askers)
 
 
-def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
-    """The lists: user_id, item_id, title, rank (from 1), score; a list is shorter where candidates run out.
+def source_of(ranker: Ranker, request: ListRequest) -> Source:
+    """What a list is made from: the history, else the allowed attributes of the person, else popularity."""
+    if isinstance(ranker, PopularityRanker):
+        return "popularity"
+    if len(request.history):
+        return "history"
+    known = isinstance(ranker, ProfileRanker) and ranker.knows(request.askers).any()
+    return "profile" if known else "popularity"
+
+
+def recommend(
+    ranker: Ranker,
+    dataset: Dataset,
+    requests: Sequence[ListRequest],
+    k: int,
+    popularity: FloatArray | None = None,
+) -> pd.DataFrame:
+    """The lists: user_id, item_id, title, rank (from 1), score, source; shorter where candidates run out.
+
+    Args:
+        ranker: what ranks.
+        dataset: whose items.
+        requests: one a list.
+        k: length of the lists.
+        popularity: [n_items + 1] training interactions, which rank where the ranker has learned nothing
+            that could: sums over an empty history are the same for all items.
 
     Raises:
         ConfigError: k is under 1.
     """
-    tops = list(_tops(ranker, requests, k))
+    sources = np.array([source_of(ranker, request) for request in requests], dtype=object)
+    tops = list(_tops(ranker, requests, k, sources, popularity))
     items = np.concatenate([top.items for top in tops]) if tops else np.zeros((0, 0), dtype=np.int64)
     scores = np.concatenate([top.scores for top in tops]) if tops else np.zeros((0, 0))
     row, place = np.nonzero(items)
@@ -73,11 +117,18 @@ def recommend(ranker: Ranker, dataset: Dataset, requests: Sequence[ListRequest],
             "title": shown["title"].where(shown["title"] != "", shown["item_id"]).to_numpy(dtype=object),
             "rank": place + 1,
             "score": scores[row, place],
+            "source": sources[row],
         }
     )
 
 
-def _tops(ranker: Ranker, requests: Sequence[ListRequest], k: int) -> Iterator[TopItems]:
+def _tops(
+    ranker: Ranker,
+    requests: Sequence[ListRequest],
+    k: int,
+    sources: NDArray[np.object_],
+    popularity: FloatArray | None,
+) -> Iterator[TopItems]:
     """The first k items of each request and the scores that people see, some requests at a time.
 
     Where a score is the product of a state and an item, the best items are searched for; elsewhere
@@ -87,12 +138,15 @@ def _tops(ranker: Ranker, requests: Sequence[ListRequest], k: int) -> Iterator[T
     size = BATCH_USERS if index is None else SEARCHED_USERS
     for start in range(0, len(requests), size):
         batch = requests[start : start + size]
-        known = Histories.of([request.history for request in batch])
+        known = Histories.joined([request.known for request in batch])
         seen = Histories.of([request.seen for request in batch])
         if index is not None and isinstance(ranker, NeuralRanker):
             yield _searched(index, ranker.states(known), seen, k, ranker.score_kind)
         else:
             scores = ranker.score(known)
+            if popularity is not None:
+                same = np.ptp(scores[:, 1:], axis=1) == 0
+                scores[same & (sources[start : start + size] == "popularity")] = popularity
             items = top_k(mask_seen(scores, seen), k)  # [batch, k]
             shown = candidate_scores(scores, seen, ranker.score_kind)
             yield TopItems(items, np.take_along_axis(shown, items, axis=1))
@@ -109,5 +163,5 @@ def _searched(index: ItemIndex, states: Tensor, seen: Histories, k: int, score_k
 
 def rank_of(ranker: Ranker, request: ListRequest, item_number: int) -> int:
     """The rank of an item on the full list made from a request, from 1."""
-    scores = ranker.score(Histories.of([request.history]))
+    scores = ranker.score(request.known)
     return int(target_ranks(scores, np.array([item_number]), request.seen[None])[0])

@@ -8,7 +8,7 @@ Histories are padded behind, so that under a causal mask no real item ever looks
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recsys_core.data.dataset import Histories, IntArray
+from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.data.events import EventContext
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
 from recsys_core.ranker.retrieval import ItemIndex
@@ -24,27 +25,85 @@ from recsys_core.ranker.threads import map_in_threads
 
 SCORING_BATCH = 512  # people whose scores are worked out together
 ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
+LENGTH_STEP = 8  # of encoded batches: oneDNN makes a kernel for each shape of a bfloat16 product
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryBatch:
-    """B histories as tensors.
+    """B histories as tensors; what isn't known of their events is None as a whole, or 0 or NaN in places.
 
     Attributes:
         items: [B, L] item numbers, oldest first, 0 behind shorter ones.
         lengths: [B] how many of them are real.
+        event_types: [B, L] codes of the kinds of events; 0 = unknown.
+        strengths: [B, L] NaN = unknown.
+        timestamps_s: [B, L] Unix seconds, in double precision; NaN = unknown.
+        dwell_s: [B, L] NaN = unknown.
+        contexts: [B, L, c] codes of the context columns; 0 = unknown.
+        request_s: [B, L] when the item after each place is asked for; only a ranker that is told the time
+            of the request may read it.
+        attributes: [B, a] codes of the people's attributes; 0 = unknown.
     """
 
     items: Tensor
     lengths: Tensor
+    event_types: Tensor | None = None
+    strengths: Tensor | None = None
+    timestamps_s: Tensor | None = None
+    dwell_s: Tensor | None = None
+    contexts: Tensor | None = None
+    request_s: Tensor | None = None
+    attributes: Tensor | None = None
 
     @staticmethod
-    def of(histories: Histories, max_length: int, device: torch.device) -> "HistoryBatch":
-        """The last `max_length` items of each history; one place of padding where all are empty."""
-        padded = histories.padded(max_length)
-        padded = padded if padded.shape[1] else np.zeros((len(histories), 1), dtype=np.int64)
-        lengths = np.minimum(histories.lengths, max_length)
-        return HistoryBatch(torch.from_numpy(padded).to(device), torch.from_numpy(lengths).to(device))
+    def of(histories: Histories, max_length: int, device: torch.device, multiple: int = 1) -> "HistoryBatch":
+        """The last `max_length` items of each history; L is at least 1.
+
+        It is a multiple of `multiple` as well, where no more than items is known and `max_length` allows it.
+        """
+        padded, context = histories.padded(max_length), histories.padded_context(max_length)
+        lengths, request_s = np.minimum(histories.lengths, max_length), None
+        if context is None or padded.shape[1] == 0:
+            width = min(max_length, -(-max(1, padded.shape[1]) // multiple) * multiple)
+            padded, context = np.pad(padded, ((0, 0), (0, width - padded.shape[1]))), None
+        if context is not None and histories.askers is not None:
+            after = context.timestamps_s[:, 1:]  # the next event is what was asked for
+            request_s = np.pad(after, ((0, 0), (0, 1)), constant_values=np.nan)
+            some = np.flatnonzero(lengths)
+            request_s[some, lengths[some] - 1] = histories.askers.time_s[some]
+        attributes = None if histories.askers is None else histories.askers.attributes
+        return HistoryBatch.of_arrays(padded, lengths, context, request_s, attributes, device)
+
+    @staticmethod
+    def of_arrays(
+        items: IntArray,
+        lengths: IntArray,
+        context: EventContext | None,
+        request_s: FloatArray | None,
+        attributes: IntArray | None,
+        device: torch.device,
+    ) -> "HistoryBatch":
+        """Arrays of these shapes as tensors on a device."""
+        beside = (
+            [None] * 5
+            if context is None
+            else [context.types, context.strengths, context.timestamps_s, context.dwell_s, context.contexts]
+        )
+        tensors = [
+            None if array is None else torch.from_numpy(array).to(device)
+            for array in (*beside, request_s, attributes)
+        ]
+        return HistoryBatch(
+            torch.from_numpy(items).to(device), torch.from_numpy(lengths).to(device), *tensors
+        )
+
+    def repeated(self, items: Tensor) -> "HistoryBatch":
+        """A batch of one with all that is known of it, and with other items [n, L] in n versions of it."""
+        beside: dict[str, Tensor | None] = {
+            name: None if tensor is None else tensor.expand(len(items), *tensor.shape[1:])
+            for name, tensor in ((field.name, getattr(self, field.name)) for field in fields(self)[2:])
+        }
+        return HistoryBatch(items, self.lengths.expand(len(items)), **beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +156,13 @@ class ItemVectors(nn.Module):
 class HistoryEmbedding(nn.Module):
     """Looks the items of histories up. A module of its own, because explanations start at its output."""
 
-    def forward(self, items: Tensor, vectors: Tensor) -> Tensor:
-        """[B, L, d] from item numbers [B, L] and item vectors [V, d], with entries of about 1."""
-        return F.embedding(items, vectors) * math.sqrt(vectors.shape[1])
+    def forward(self, items: Tensor, vectors: Tensor, traits: Tensor | None = None) -> Tensor:
+        """[B, L, d] from item numbers [B, L] and item vectors [V, d], with entries of about 1.
+
+        Traits [V, p] of the items, where a ranker reads any, come behind as they are: [B, L, d + p].
+        """
+        looked_up = F.embedding(items, vectors) * math.sqrt(vectors.shape[1])
+        return looked_up if traits is None else torch.cat([looked_up, F.embedding(items, traits)], -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +178,8 @@ class NeuralRanker(nn.Module):
     """Scores of all items: the product of a person's state and an item's vector, plus the item's bias."""
 
     score_kind: ScoreKind = "log-probability"
+    reads_events: bool = False  # whether it looks at more than the items of a history
+    is_product: bool = True  # whether `logits` is the plain product below
 
     def __init__(self, item_vectors: ItemVectors, n_items: int, max_length: int) -> None:
         super().__init__()
@@ -149,6 +214,10 @@ class NeuralRanker(nn.Module):
         """[n, m] the score of each of m items, given their vectors and biases, after each of n states."""
         return F.linear(states, vectors, bias)
 
+    def own_logits(self, states: Tensor, vectors: Tensor, bias: Tensor) -> Tensor:
+        """[n] the score of one item of its own, given its vector [n, d] and bias [n], after each state."""
+        return (states * vectors).sum(-1) + bias
+
     def score(self, histories: Histories) -> ScoreArray:
         """[len(histories), V] logits; empty histories get the bias."""
         states, frozen = self.states(histories), self._frozen()
@@ -163,15 +232,17 @@ class NeuralRanker(nn.Module):
         """[n, d] everybody's state in float32, computed in `precision`, in batches of similar length."""
         self.eval()
         vectors = self._frozen().vectors
+        histories = histories if self.reads_events else histories.bare()
         order = np.argsort(-histories.lengths, kind="stable")
 
         def encode(rows: IntArray) -> Tensor:
-            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device)
+            batch = HistoryBatch.of(histories.take(rows), self.max_length, vectors.device, LENGTH_STEP)
             half = torch.autocast(vectors.device.type, precision, enabled=precision != torch.float32)
             with torch.inference_mode(), half:
                 return self.last_state(batch, vectors).float()
 
-        groups = _groups(order, np.minimum(histories.lengths, self.max_length))
+        lengths = np.minimum(-(-histories.lengths // LENGTH_STEP) * LENGTH_STEP, self.max_length)
+        groups = _groups(order, lengths)
         parts = map_in_threads(encode, groups) if vectors.device.type == "cpu" else list(map(encode, groups))
         return torch.cat(parts)[torch.from_numpy(np.argsort(order))] if parts else vectors[:0]
 

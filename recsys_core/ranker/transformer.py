@@ -2,17 +2,19 @@
 
 It follows SASRec (Kang & McAuley, ICDM 2018), with three differences that were worth more than any
 width or depth on MovieLens-1M: a learned bias by relative position instead of absolute positions, a
-causal convolution of three items before attention, and an output bias that starts at log popularity.
+causal convolution of three items ahead of attention, and an output bias that starts at log popularity.
+An event's type, strength and time join its item's vector where the data know them and settings ask.
 
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
-from recsys_core.ranker.attention import attend
+from recsys_core.ranker.attention import attend_to_past
+from recsys_core.ranker.convolution import Convolution
+from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
 
@@ -23,8 +25,8 @@ class Block(nn.Module):
     def __init__(self, embedding_size: int, n_heads: int, max_length: int, dropout: float) -> None:
         super().__init__()
         self.n_heads = n_heads
+        self.convolution = Convolution(embedding_size, dropout)
         self.attention_norm = nn.LayerNorm(embedding_size)
-        self.convolution = nn.Parameter(torch.zeros(3, embedding_size))
         self.query_key_value = nn.Linear(embedding_size, 3 * embedding_size)
         self.output = nn.Linear(embedding_size, embedding_size)
         self.relative_bias = nn.Parameter(torch.zeros(n_heads, max_length))
@@ -40,11 +42,11 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, d] → [B, L, d]; position i knows positions up to i."""
         n, length, size = x.shape
+        x = x + self.convolution(x)
         normed = self.attention_norm(x)
-        normed = normed + self._convolved(normed)
         heads = self.query_key_value(normed).view(n, length, 3, self.n_heads, size // self.n_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [B, h, L, d/h]
-        mixed = attend(query, key, value, self._bias(length, query.dtype))
+        mixed = attend_to_past(query, key, value, self._bias(length, query.dtype))
         x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(n, length, size)))
         return x + self.feed_forward(x)
 
@@ -56,8 +58,8 @@ class Block(nn.Module):
         would add is the same at every position and changes nothing in a softmax.)
         """
         n, length, size = x.shape
+        x = x + self.convolution(x)
         normed = self.attention_norm(x)
-        normed = normed + self._convolved(normed)
         row, last = torch.arange(n, device=x.device), (lengths - 1).clamp(min=0)
         weights = self.query_key_value.weight.view(3, self.n_heads, -1, size)  # [3, h, d/h, d]
         biases = self.query_key_value.bias.view(3, self.n_heads, -1)
@@ -68,15 +70,6 @@ class Block(nn.Module):
         mixed = torch.einsum("bhd,hed->bhe", mixed, weights[2]) + biases[2]
         x = x[row, last] + self.dropout(self.output(mixed.reshape(n, size)))
         return x + self.feed_forward(x)
-
-    def _convolved(self, x: Tensor) -> Tensor:
-        """[B, L, d] a learned mix of each item with the two before it."""
-        before, length = F.pad(x, (0, 0, 2, 0)), x.shape[1]
-        weights = self.convolution.to(x.dtype)
-        mixed = weights[0] * x
-        for step in (1, 2):
-            mixed = torch.addcmul(mixed, weights[step], before[:, 2 - step : 2 - step + length])
-        return mixed
 
     def _bias(self, length: int, dtype: torch.dtype) -> Tensor:
         """[h, L, L] bias by distance, −∞ towards the future."""
@@ -105,6 +98,7 @@ class TransformerRanker(NeuralRanker):
         dropout: float,
         text_vectors: Tensor | None = None,
         use_id: bool = True,
+        events: EventKinds = ITEMS_ALONE,
     ) -> None:
         if embedding_size % n_heads:
             raise ConfigError(f"embedding_size ({embedding_size}) must be divisible by n_heads ({n_heads})")
@@ -114,6 +108,8 @@ class TransformerRanker(NeuralRanker):
             Block(embedding_size, n_heads, max_length, dropout) for _ in range(n_blocks)
         )
         self.norm = nn.LayerNorm(embedding_size)
+        self.event_vectors = EventVectors(embedding_size, events) if events.any else None
+        self.reads_events = events.any
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self._embedded(batch, vectors)
@@ -129,4 +125,6 @@ class TransformerRanker(NeuralRanker):
         return self.norm(last) * (batch.lengths > 0)[:, None]
 
     def _embedded(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
-        return self.dropout(in_working_precision(self.history_embedding(batch.items, vectors)))
+        x = self.history_embedding(batch.items, vectors)
+        of_events = None if self.event_vectors is None else self.event_vectors(batch)
+        return self.dropout(in_working_precision(x if of_events is None else x + of_events))

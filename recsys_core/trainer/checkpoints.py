@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys_core.config import Settings
-from recsys_core.errors import StoreError
+from recsys_core.errors import ConfigError, StoreError
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import ranker_of
 
@@ -51,5 +51,5 @@ def load_ranker(settings: Settings, path: Path, device: torch.device) -> Ranker:
     tensors = load_tensors(path)
     try:
         return ranker_of(settings, tensors, device)
-    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ConfigError) as error:
         raise StoreError(f"{path.name} doesn't hold the ranker that its settings describe") from error

@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsys_core.config import NeuralSettings
+from recsys_core.config import NeuralSettings, ProfileSettings
 from recsys_core.data.dataset import Dataset, Histories
+from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.metrics.ranking import per_person
+from recsys_core.ranker.cold import know_untouched_by_text
 from recsys_core.ranker.evaluation import held_out_ranks
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
-from recsys_core.ranker.registry import new_neural_ranker
+from recsys_core.ranker.profile import ProfileColumns
+from recsys_core.ranker.registry import event_kinds, new_neural_ranker
 from recsys_core.trainer.loop import train, training_loss
 from recsys_core.trainer.memory import (
     Load,
@@ -74,6 +77,7 @@ def train_neural_ranker(
 
     with out_of_memory_in_words(estimate, recipe):
         log = train(ranker, known, validate, recipe, device, callbacks, kept, processes)
+    know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 
 
@@ -82,7 +86,8 @@ def _new_ranker(
 ) -> NeuralRanker:
     torch.manual_seed(seed)
     vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors)
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
     ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     return ranker
 
@@ -95,6 +100,14 @@ def _kept_at(
         digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
         digest_of(dataset.events, split, None if text is None else text.vectors),
     )
+
+
+def _profile(dataset: Dataset, known: Histories, settings: NeuralSettings) -> ProfileColumns | None:
+    """The columns of people's profiles, for rankers that read any."""
+    if not isinstance(settings, ProfileSettings):
+        return None
+    traits = item_traits(dataset, known)
+    return ProfileColumns.of(profile_layout(dataset, traits, settings.allowed_attributes), traits)
 
 
 def check_training_memory(
@@ -129,10 +142,12 @@ def training_memory(
     n_windows = int(np.ceil(np.maximum(known.lengths - 1, 0) / settings.max_length).sum())
     load = Load(dataset.n_items, length, max(1, min(settings.batch_size, n_windows)), n_processes)
     size = 0 if settings.encoder == "none" else text_size
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
 
     def new_ranker(n_items: int) -> NeuralRanker:
         text = torch.zeros(n_items + 1, size, dtype=torch.float16) if size else None
-        return new_neural_ranker(settings, n_items, text)
+        own = None if profile is None else profile.for_items(n_items)
+        return new_neural_ranker(settings, n_items, text, events, own)
 
     return estimate_memory(new_ranker, training_loss, load, _recipe(settings, 0), device)
 

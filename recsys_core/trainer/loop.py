@@ -16,6 +16,7 @@ from torch import Tensor
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
+from recsys_core.trainer.drawn_softmax import softmax_over_drawn
 from recsys_core.trainer.losses import softmax_over_candidates
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog, best_epoch
@@ -47,10 +48,10 @@ def train(
         processes: those that train this ranker together, each with this same call.
 
     Raises:
-        DataError, ConfigError, StoreError: there is nothing to learn; the checkpoint is another's, or damaged.
+        DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = _windows(histories, ranker.max_length)
+    windows = _windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
@@ -118,10 +119,12 @@ def _run_epoch(
 def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
-    history, lengths, targets = (
-        torch.from_numpy(array).to(device) for array in (batch.history, batch.lengths, batch.targets)
+    known = HistoryBatch.of_arrays(
+        batch.history, batch.lengths, batch.context, batch.request_s, batch.attributes, device
     )
     vectors = ranker.item_vectors()
-    asked = ranker.predict(HistoryBatch(history, lengths), targets, vectors)
+    asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
     seen = seen_before(batch.history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+    if not ranker.is_product:
+        return softmax_over_drawn(ranker, asked, vectors, seen)
     return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)

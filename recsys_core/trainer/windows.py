@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys_core.data.dataset import Histories, IntArray
+from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.data.events import EventContext
 
 LENGTH_MULTIPLE = 8
 
@@ -18,10 +19,16 @@ class Batch:
         history: [B, L] item numbers.
         targets: [B, L] the item that came next; 0 where there is none or where it occurs earlier in the
             window, because such an item leaves the list and so is no target. Every batch has a target.
+        context: [B, L] what is known of each event of the history beside its item; None = nothing.
+        request_s: [B, L] when each next item came, in Unix seconds; None = not known.
+        attributes: [B, a] codes of the people's attributes; None = not known.
     """
 
     history: IntArray
     targets: IntArray
+    context: EventContext | None = None
+    request_s: FloatArray | None = None
+    attributes: IntArray | None = None
 
     @property
     def lengths(self) -> IntArray:
@@ -35,8 +42,17 @@ class Batch:
 
     def parts(self, n: int) -> list["Batch"]:
         """Up to n parts of about as many windows each; a part without a target is left out."""
-        pieces = zip(np.array_split(self.history, n), np.array_split(self.targets, n), strict=True)
-        return [Batch(history, targets) for history, targets in pieces if targets.any()]
+        cuts = np.array_split(np.arange(len(self.history)), n)
+        return [self._rows(rows) for rows in cuts if self.targets[rows].any()]
+
+    def _rows(self, rows: IntArray) -> "Batch":
+        return Batch(
+            self.history[rows],
+            self.targets[rows],
+            None if self.context is None else self.context.at(rows),
+            None if self.request_s is None else self.request_s[rows],
+            None if self.attributes is None else self.attributes[rows],
+        )
 
 
 def cut_windows(histories: Histories, max_length: int) -> Histories:
@@ -45,12 +61,16 @@ def cut_windows(histories: Histories, max_length: int) -> Histories:
     Cut from the end, so that what was touched last has the longest history. Windows of one item, or of
     one item repeated, have no target and are left out.
     """
-    sequences = [
-        histories[row][max(0, end - max_length - 1) : end]
-        for row in range(len(histories))
-        for end in range(len(histories[row]), 1, -max_length)
+    cuts = [
+        (row, max(0, stop - max_length - 1), stop)
+        for row, length in enumerate(histories.lengths.tolist())
+        for stop in range(length, 1, -max_length)
     ]
-    return Histories.of([sequence for sequence in sequences if (sequence != sequence[0]).any()])
+    rows, starts, stops = np.array(cuts, dtype=np.int64).reshape(-1, 3).T
+    windows = histories.pieces(rows, starts, stops)
+    first = np.repeat(windows.items[windows.offsets[:-1]], windows.lengths)
+    others = np.bincount(windows.rows[windows.items != first], minlength=len(windows))
+    return windows.take(np.flatnonzero(others))
 
 
 def batches(windows: Histories, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
@@ -64,11 +84,22 @@ def batches(windows: Histories, batch_size: int, generator: np.random.Generator)
     order = np.argsort(noisy_length, kind="stable")
     starts = np.arange(0, len(order), batch_size)
     for start in generator.permutation(starts):
-        padded = windows.take(order[start : start + batch_size]).padded(longest + 1)
-        width = min(-(-(padded.shape[1] - 1) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, longest)
-        padded = np.pad(padded, ((0, 0), (0, width + 1 - padded.shape[1])))
-        history, targets = padded[:, :-1], padded[:, 1:]
-        yield Batch(history, np.where(_touched_before(history, targets), 0, targets))
+        yield _batch(windows.take(order[start : start + batch_size]), longest)
+
+
+def _batch(windows: Histories, longest: int) -> Batch:
+    padded, context = windows.padded(longest + 1), windows.padded_context(longest + 1)
+    width = min(-(-(padded.shape[1] - 1) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, longest)
+    more = width + 1 - padded.shape[1]
+    padded = np.pad(padded, ((0, 0), (0, more)))
+    history, targets = padded[:, :-1], padded[:, 1:]
+    targets = np.where(_touched_before(history, targets), 0, targets)
+    attributes = None if windows.askers is None else windows.askers.attributes
+    if context is None:
+        return Batch(history, targets, attributes=attributes)
+    widened = context.widened(more)
+    before, after = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
+    return Batch(history, targets, widened.at(before), widened.timestamps_s[after], attributes)
 
 
 def _touched_before(history: IntArray, targets: IntArray) -> IntArray:
