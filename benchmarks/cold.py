@@ -96,10 +96,7 @@ def _print_figures(ranker: str, group: Cohort, ranks: dict[str, list[IntArray]])
         )
         middle = np.mean([np.median(own[group.members]) for own in of_seeds])
         cells = [f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(figures.mean(0), figures.std(0), strict=True)]
-        print(
-            f"| {ranker} | {variant} | {group.name} | {group.members.sum()} | {' | '.join(cells)} | {middle:.0f} |",
-            flush=True,
-        )
+        _print_row(ranker, variant, group, [*cells, f"{middle:.0f}"])
 
 
 def _print_gain(ranker: str, group: Cohort, both: list[IntArray], ids: list[IntArray]) -> None:
@@ -116,9 +113,12 @@ def _print_gain(ranker: str, group: Cohort, both: list[IntArray], ids: list[IntA
         draws = np.random.default_rng(0).integers(len(gains), size=(N_DRAWS, len(gains)))
         low, high = np.quantile(gains[draws].mean(axis=1), [0.025, 0.975])
         cells.append(f"{gains.mean():+.4f} ({low:+.4f} to {high:+.4f})")
-    print(
-        f"| {ranker} | both − id | {group.name} | {group.members.sum()} | {' | '.join(cells)} |", flush=True
-    )
+    _print_row(ranker, "both − id", group, [*cells, ""])
+
+
+def _print_row(ranker: str, known_by: str, group: Cohort, cells: list[str]) -> None:
+    words = [ranker, known_by, group.name, str(group.members.sum()), *cells]
+    print(f"| {' | '.join(words)} |", flush=True)
 
 
 if __name__ == "__main__":

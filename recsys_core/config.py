@@ -79,6 +79,10 @@ class NeuralSettings(Settings):
     encoder_pooling: Literal["auto", "mean", "cls", "last"] = "auto"
     encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     item_id: bool = True
+    loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"] = "softmax"
+    n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
+    negatives_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
+    calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -93,21 +97,40 @@ class NeuralSettings(Settings):
         return ["an item needs its id or its text, and both are switched off"] if nothing_known else []
 
 
-class TransformerSettings(NeuralSettings):
-    """Causal self-attention over ids and texts."""
+class AttentionSettings(NeuralSettings):
+    """What rankers made of attention blocks have in common."""
 
     n_blocks: Annotated[int, Field(ge=1, le=24)] = 2
     n_heads: Annotated[int, Field(ge=1, le=16)] = 2
-    event_type: bool = True  # these four where the data know them
-    strength: bool = True
-    time: bool = True
-    request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
 
     def problems(self) -> list[str]:
         if self.embedding_size % self.n_heads == 0:
             return super().problems()
         uneven = f"embedding_size ({self.embedding_size}) must be divisible by n_heads ({self.n_heads})"
         return [uneven, *super().problems()]
+
+
+class TransformerSettings(AttentionSettings):
+    """Causal self-attention over ids and texts."""
+
+    block: Literal["sasrec", "ligr", "hstu"] = "sasrec"
+    event_type: bool = True  # these four where the data know them
+    strength: bool = True
+    time: bool = True
+    request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
+
+
+class Bert4RecSettings(AttentionSettings):
+    """Self-attention in both directions, learned by hiding items."""
+
+    mask_share: Annotated[float, Field(gt=0, le=0.9)] = 0.2
+
+
+class LstmSettings(NeuralSettings):
+    """A recurrent network over the history."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    n_layers: Annotated[int, Field(ge=1, le=8)] = 1
 
 
 class ProfileSettings(NeuralSettings):
@@ -168,6 +191,8 @@ class EnsembleSettings(Settings):
 
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
+    "bert4rec": Bert4RecSettings,
+    "lstm": LstmSettings,
     "fusion": FusionSettings,
     "hybrid": HybridSettings,
     "popularity": PopularitySettings,
@@ -186,6 +211,11 @@ _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
     ("transformer", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
+    ("bert4rec", "quick"): {"epochs": 20, "max_length": 50, "embedding_size": 48, "patience": 15},
+    ("bert4rec", "balanced"): {"epochs": 40, "patience": 15},
+    ("bert4rec", "best"): {"epochs": 120, "max_length": 200, "embedding_size": 96, "patience": 30},
+    ("lstm", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
+    ("lstm", "best"): {"epochs": 40, "max_length": 200, "embedding_size": 128, "patience": 10},
     ("fusion", "quick"): {"epochs": 8, "max_length": 50},
     ("fusion", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 128, "patience": 10},
     ("hybrid", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},

@@ -56,6 +56,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
+from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
 from recsys_core.trainer.device import working_precision
@@ -442,6 +443,17 @@ def fit_ensemble(
         settings.fusion,
     )
     return new_ensemble(members, list(weights), settings.fusion)
+
+
+def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Reranker:
+    """The re-ranking that a text like `mmr:0.3` asks for, with what it needs to know of the items.
+
+    Raises:
+        ConfigError: there is no such re-ranking, or the data have nothing for it to go by.
+    """
+    reranking = parse_reranking(spec)
+    known = item_knowledge(ranker, dataset, split)
+    return Reranker(reranking, ItemFacts(known.vectors, category_shares(dataset), known.popularity))
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

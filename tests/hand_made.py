@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from recsys_core.data.dataset import Dataset, Histories, build_dataset
 from recsys_core.data.schema import Tables
+from recsys_core.ranker.blocks import BlockName
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
 from recsys_core.ranker.transformer import TransformerRanker
 
+M = TypeVar("M", bound=torch.nn.Module)
 ITEM_COLUMNS = ("title", "text", "category", "provider", "image")
 
 
@@ -54,6 +57,7 @@ def small_transformer(
     spread: float = 0.5,
     max_length: int = 12,
     text_vectors: NDArray[np.float16] | None = None,
+    block: BlockName = "sasrec",
 ) -> TransformerRanker:
     """A transformer whose weights are all random, those too that training starts at 0."""
     torch.manual_seed(seed)
@@ -65,11 +69,17 @@ def small_transformer(
         max_length=max_length,
         dropout=0.1,
         text_vectors=None if text_vectors is None else torch.from_numpy(text_vectors),
+        block=block,
     )
+    return shaken(ranker, spread)
+
+
+def shaken(module: M, spread: float = 0.5) -> M:
+    """The module with noise on all of its weights, ready to score."""
     with torch.no_grad():
-        for weight in ranker.parameters():
+        for weight in module.parameters():
             weight.add_(torch.randn_like(weight) * spread)
-    return ranker.eval()
+    return module.eval()
 
 
 @dataclass(frozen=True, slots=True)

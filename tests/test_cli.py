@@ -94,6 +94,17 @@ def test_recommend_without_an_item_keeps_it_off_the_list(reclens: Command) -> No
     assert gone not in {row["item_id"] for row in rows}
 
 
+def test_a_reranked_list_has_other_items_and_ranks_from_one(reclens: Command) -> None:
+    asked = ("recommend", "knn", "--user", "u003", "--k", "10")
+    plain = reclens.json(*asked)["recommendations"]
+    same, other = (
+        reclens.json(*asked, "--rerank", spec)["recommendations"] for spec in ("mmr:0", "popularity:1")
+    )
+    assert same == plain
+    assert [row["rank"] for row in other] == list(range(1, 11))
+    assert {row["item_id"] for row in other} != {row["item_id"] for row in plain}
+
+
 def test_explain_gives_the_whole_history_and_adds_up(reclens: Command) -> None:
     found = reclens.json("explain", "knn", "--user", "u003")
     total = sum(row["attribution"] for row in found["attributions"])
@@ -127,6 +138,8 @@ def test_list_names_what_is_there(reclens: Command) -> None:
         (["recommend", "knn", "--user", "u003", "--all", "--k", "5"], "exactly one of"),
         (["recommend", "knn", "--history", "i9999", "--k", "5"], "no item 'i9999'"),
         (["recommend", "knn", "--wish", "a quiet film", "--k", "5"], "reads no text"),
+        (["recommend", "knn", "--user", "u003", "--k", "5", "--rerank", "mmr:2"], "'mmr:2' is no re-ranking"),
+        (["recommend", "knn", "--wish", "a film", "--k", "5", "--rerank", "mmr:0.5"], "--rerank goes with"),
         (["explain", "knn", "--user", "u003", "--item", "i9999"], "no item 'i9999'"),
         (["explain", "knn", "--user", "u003", "--method", "tea-leaves"], "no method 'tea-leaves'"),
         (["train", "shop", "--ranker", "oracle", "--name", "x"], "no ranker 'oracle'"),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from recsys_core.config import (
     PRESETS,
     SETTINGS,
+    AttentionSettings,
     EaseSettings,
     Environment,
     ItemKnnSettings,
@@ -46,14 +47,17 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("ensemble", "members"): (["", "a,b", "x" * 2000], ["x" * 2001]),
     ("ensemble", "weights"): (["", "1,0.5", " 1 , .25", "1" * 400], ["1,", "a", "1.2.3", "-1,1", "1" * 401]),
     ("ensemble", "fusion"): (["log-probability", "standardised", "reciprocal-rank"], ["mean", ""]),
-    ("transformer", "n_blocks"): (["1", "24"], ["0", "25"]),
-    ("transformer", "n_heads"): (["1", "16"], ["0", "17"]),
+    ("transformer", "block"): (["sasrec", "ligr", "hstu"], ["gpt", ""]),
+    ("bert4rec", "mask_share"): (["0.001", "0.9"], ["0", "0.91"]),
+    ("lstm", "cell"): (["lstm", "gru"], ["rnn", ""]),
+    ("lstm", "n_layers"): (["1", "8"], ["0", "9"]),
     **{
         ("transformer", key): (["true", "false"], ["maybe", ""])
         for key in ("event_type", "strength", "time", "request_time")
     },
     **{(ranker, "attributes"): (["", "x" * 400], ["x" * 401]) for ranker in ("fusion", "hybrid")},
 }
+OF_ATTENTION = {"n_blocks": (["1", "24"], ["0", "25"]), "n_heads": (["1", "16"], ["0", "17"])}
 OF_EVERY_NEURAL_RANKER = {
     "epochs": (["1", "1000"], ["0", "1001"]),
     "patience": (["1", "1000"], ["0", "1001"]),
@@ -72,12 +76,17 @@ OF_EVERY_NEURAL_RANKER = {
     "encoder_pooling": (["auto", "mean", "cls", "last"], ["max", ""]),
     "encoder_precision": (["auto", "fp32", "bf16", "int8"], ["fp64", ""]),
     "item_id": (["true", "false"], ["maybe", ""]),
+    "loss": (["softmax", "sampled-softmax", "gbce", "bce", "bpr"], ["mse", ""]),
+    "n_negatives": (["1", "20000"], ["0", "20001"]),
+    "negatives_exponent": (["0", "1"], ["-0.1", "1.1"]),
+    "calibration": (["0", "1"], ["-0.1", "1.1"]),
 }
 BOUNDS |= {
     (ranker, key): values
     for ranker, kind in SETTINGS.items()
-    if issubclass(kind, NeuralSettings)
-    for key, values in OF_EVERY_NEURAL_RANKER.items()
+    for parent, table in ((NeuralSettings, OF_EVERY_NEURAL_RANKER), (AttentionSettings, OF_ATTENTION))
+    if issubclass(kind, parent)
+    for key, values in table.items()
 }
 ALLOWED = [(*key, value) for key, (allowed, _) in BOUNDS.items() for value in allowed]
 REFUSED = [(*key, value) for key, (_, refused) in BOUNDS.items() for value in refused]

@@ -16,6 +16,7 @@ from recsys_core.errors import ConfigError
 from recsys_core.explain.history import MAX_RELATIVE_DELTA, Method, attribute, default_method
 from recsys_core.explain.scoring import Question, item_scores, removed
 from recsys_core.ranker.neighbours import NeighbourRanker, fit_ease, fit_item_knn, fit_transitions
+from recsys_core.ranker.neural import HistoryBatch
 from recsys_core.ranker.popularity import PopularityRanker, fit_popularity
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
@@ -97,8 +98,10 @@ def plain_integrated_gradients(
     scale = math.sqrt(vectors.shape[1])
 
     def log_probability(x: torch.Tensor) -> torch.Tensor:
+        items = torch.from_numpy(question.history).expand(len(x), -1)
+        batch = HistoryBatch(items, torch.full((len(x),), items.shape[1]))
         for block in ranker.blocks:
-            x = block(x)
+            x = block(x, batch)
         logits = ranker.logits(ranker.norm(x)[:, -1], vectors, ranker.item_bias)[:, candidates]
         return logits.log_softmax(1)[:, place]
 

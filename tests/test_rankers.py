@@ -3,41 +3,74 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 import torch
-from hand_made import histories_in, random_histories, small_transformer
+from hand_made import histories_in, random_histories, shaken, small_transformer
 from numpy.typing import NDArray
 from ranker_kit import CHECKS, N_ITEMS, SCORED, Case
 from safetensors.torch import save_file
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import cosine_similarity
 
-from recsys_core.config import SETTINGS, TransformerSettings, make_settings
+from recsys_core.config import (
+    SETTINGS,
+    Bert4RecSettings,
+    LstmSettings,
+    Settings,
+    TransformerSettings,
+    make_settings,
+)
 from recsys_core.data.dataset import Histories
 from recsys_core.data.profiles import ItemTraits, ProfileLayout
 from recsys_core.errors import ConfigError, StoreError
+from recsys_core.ranker.bert4rec import Bert4RecRanker
+from recsys_core.ranker.blocks import BlockName
 from recsys_core.ranker.fusion import FusionRanker
 from recsys_core.ranker.hybrid import HybridRanker
+from recsys_core.ranker.lstm import CellName, RecurrentRanker
 from recsys_core.ranker.neighbours import NeighbourRanker, fit_ease, fit_item_knn, fit_transitions
-from recsys_core.ranker.neural import HistoryBatch
+from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.protocol import AdditiveRanker, Ranker
-from recsys_core.ranker.transformer import Block, TransformerRanker
+from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 
+R = TypeVar("R", bound=NeuralRanker)
 FloatArray = NDArray[np.float64]
 CPU = torch.device("cpu")
+SHAPE: dict[str, Any] = {"embedding_size": 8, "max_length": 12}
 TEXTS = np.random.default_rng(3).normal(size=(N_ITEMS + 1, 5)).astype(np.float16)
 
 
-def transformer(histories: Histories, n_items: int, with_text: bool = False) -> TransformerRanker:
-    """A transformer that starts at the popularity of the histories; to learn is the trainer's part."""
-    ranker = small_transformer(n_items, text_vectors=TEXTS if with_text else None)
-    ranker.start_at_popularity(torch.from_numpy(item_counts(histories, n_items)))
+def started(ranker: R, histories: Histories) -> R:
+    """The ranker at the popularity of the histories; to learn is the trainer's part."""
+    ranker.start_at_popularity(torch.from_numpy(item_counts(histories, ranker.n_items)))
     return ranker
+
+
+def transformer(
+    histories: Histories, n_items: int, with_text: bool = False, block: BlockName = "sasrec"
+) -> TransformerRanker:
+    text = TEXTS if with_text else None
+    return started(small_transformer(n_items, text_vectors=text, block=block), histories)
+
+
+def bert4rec(histories: Histories, n_items: int) -> Bert4RecRanker:
+    torch.manual_seed(0)
+    return started(shaken(Bert4RecRanker(n_items, 8, 2, 2, 12, 0.1, mask_share=0.3)), histories)
+
+
+def recurrent(histories: Histories, n_items: int, cell: CellName) -> RecurrentRanker:
+    torch.manual_seed(0)
+    return started(shaken(RecurrentRanker(n_items, 8, 2, 12, 0.1, cell)), histories)
+
+
+def loaded(settings: Settings) -> Callable[[Path], Ranker]:
+    return lambda path: load_ranker(settings, path, CPU)
 
 
 def loaded_transformer(path: Path, n_blocks: int = 2, n_heads: int = 2, max_length: int = 12) -> Ranker:
@@ -88,6 +121,30 @@ CASES = (
     ),
     Case("transformer", transformer, loaded_transformer, tolerance=1e-5),
     Case("transformer with text", lambda h, n: transformer(h, n, True), loaded_transformer, tolerance=1e-5),
+    *(
+        Case(
+            f"transformer of {block} blocks",
+            lambda h, n, block=block: transformer(h, n, block=block),
+            loaded(TransformerSettings(**SHAPE, n_blocks=2, n_heads=2, block=block)),
+            tolerance=1e-5,
+        )
+        for block in ("ligr", "hstu")
+    ),
+    Case(
+        "bert4rec",
+        bert4rec,
+        loaded(Bert4RecSettings(**SHAPE, n_blocks=2, n_heads=2, mask_share=0.3)),
+        tolerance=1e-5,
+    ),
+    *(
+        Case(
+            f"lstm of {cell} cells",
+            lambda h, n, cell=cell: recurrent(h, n, cell),
+            loaded(LstmSettings(**SHAPE, n_layers=2, cell=cell)),
+            tolerance=1e-5,
+        )
+        for cell in ("lstm", "gru")
+    ),
     *(
         Case(
             name,
@@ -235,48 +292,6 @@ def test_padding_behind_changes_no_state():
     np.testing.assert_allclose(
         states(ranker, [1, 2, 3, 0, 0])[:3], states(ranker, [1, 2, 3]), rtol=0, atol=1e-5
     )
-
-
-def layer_norm(x: FloatArray, norm: torch.nn.Module) -> FloatArray:
-    assert isinstance(norm, torch.nn.LayerNorm)
-    weight, bias = (weight.detach().double().numpy() for weight in (norm.weight, norm.bias))
-    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias
-
-
-def test_a_block_equals_its_definition_written_with_loops():
-    ranker = small_transformer(9)
-    block = ranker.blocks[0]
-    assert isinstance(block, Block)
-    weights = {name: weight.detach().double().numpy() for name, weight in block.named_parameters()}
-    start = np.random.default_rng(0).normal(size=(5, 8))
-    normed = np.vstack([np.zeros((2, 8)), layer_norm(start, block.convolution.norm)])
-    convolved = np.array([normed[place : place + 3].ravel() for place in range(5)])
-    x = start + convolved @ weights["convolution.weight.weight"].T + weights["convolution.weight.bias"]
-    projected = (
-        layer_norm(x, block.attention_norm) @ weights["query_key_value.weight"].T
-        + weights["query_key_value.bias"]
-    )
-    query, key, value = projected[:, :8], projected[:, 8:16], projected[:, 16:]
-    attended = np.zeros((5, 8))
-    for head in range(2):
-        own = slice(4 * head, 4 * head + 4)
-        for place in range(5):
-            logits = np.array(
-                [
-                    query[place, own] @ key[other, own] / 4**0.5
-                    + weights["relative_bias"][head, place - other]
-                    for other in range(place + 1)
-                ]
-            )
-            attention = np.exp(logits) / np.exp(logits).sum()
-            attended[place, own] = attention @ value[: place + 1, own]
-    x1 = x + attended @ weights["output.weight"].T + weights["output.bias"]
-    inner = layer_norm(x1, block.feed_forward[0]) @ weights["feed_forward.1.weight"].T
-    inner = torch.nn.functional.gelu(torch.from_numpy(inner + weights["feed_forward.1.bias"])).numpy()
-    expected = x1 + inner @ weights["feed_forward.3.weight"].T + weights["feed_forward.3.bias"]
-    with torch.no_grad():
-        found = block(torch.from_numpy(start[None]).float())[0].numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_after_no_history_the_transformer_ranks_by_popularity():

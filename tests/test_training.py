@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import CancelledError, ConfigError, DataError, RecsysError
 from recsys_core.files import sha256_of
+from recsys_core.ranker.blocks import BlockName
+from recsys_core.ranker.lstm import CellName, RecurrentRanker
+from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.checkpoints import save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.loop import train
+from recsys_core.trainer.objective import LossChoice, LossName
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog
 from recsys_core.trainer.schedule import rate_at
 from recsys_core.trainer.windows import batches, cut_windows, seen_before
@@ -45,7 +49,7 @@ def nothing(_: object) -> None:
 
 
 def run(
-    ranker: TransformerRanker,
+    ranker: NeuralRanker,
     histories: Histories = CYCLES,
     recipe: Recipe = RECIPE,
     validate: Callable[[], float] = lambda: 0.5,
@@ -156,6 +160,34 @@ def test_the_loss_falls_and_the_next_item_is_learned():
     assert log.epochs[0].loss > 1.5
     assert log.epochs[-1].loss < 0.3
     asked = Histories.of([[3, 4, 5], [11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("name", ["sampled-softmax", "gbce", "bce", "bpr"])
+def test_the_next_item_is_learned_from_a_few_negatives(name: LossName):
+    ranker = fresh()
+    recipe = Recipe(40, 40, 8, 0.03, 0.0, 0, loss=LossChoice(name, n_negatives=4))
+    log = run(ranker, recipe=recipe, validate=iter(np.arange(40.0)).__next__)
+    assert log.epochs[-1].loss < 0.6 * log.epochs[0].loss
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("block", ["ligr", "hstu"])
+def test_the_next_item_is_learned_by_other_blocks(block: BlockName):
+    torch.manual_seed(0)
+    ranker = TransformerRanker(N_ITEMS, 8, 1, 2, max_length=6, dropout=0.0, block=block)
+    run(ranker, recipe=Recipe(40, 40, 8, 0.03, 0.0, 0), validate=iter(np.arange(40.0)).__next__)
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
+    assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_next_item_is_learned_step_by_step(cell: CellName):
+    torch.manual_seed(0)
+    ranker = RecurrentRanker(N_ITEMS, 8, 1, max_length=6, dropout=0.0, cell=cell)
+    run(ranker, recipe=Recipe(40, 40, 8, 0.03, 0.0, 0), validate=iter(np.arange(40.0)).__next__)
+    asked = Histories.of([[3, 4, 5], [10, 11, 12]])
     assert top_k(mask_seen(ranker.score(asked), asked), 1).tolist() == [[6], [1]]
 
 

@@ -19,7 +19,14 @@ from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.files import read_json, write_json
-from recsys_core.pipeline import Progress, TrainedModel, learn, recommend_for_wish, train_model
+from recsys_core.pipeline import (
+    Progress,
+    TrainedModel,
+    learn,
+    recommend_for_wish,
+    reranker_of,
+    train_model,
+)
 from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
@@ -187,13 +194,24 @@ def list_for_user(
     as_of: AsOf = "test",
     without_items: Sequence[str] = (),
     keep_repeats: bool = False,
+    rerank: str | None = None,
 ) -> pd.DataFrame:
     """One person's ranked list: user_id, item_id, title, rank, score, source (what it is made from).
 
+    Args:
+        model: an opened model.
+        user_id: whose list.
+        k: its length, at least 1.
+        as_of: before the held-out item, or now.
+        without_items: as if these had never happened.
+        keep_repeats: rank touched items too.
+        rerank: a re-ranking like `mmr:0.3`, `calibration:0.5`, `popularity:0.2` or `cap:3`.
+
     Raises:
         NotFoundError: no such person or item.
+        ConfigError: there is no such re-ranking.
     """
-    return _lists(model, [request_for(model, user_id, as_of, without_items, keep_repeats)], k)
+    return _lists(model, [request_for(model, user_id, as_of, without_items, keep_repeats)], k, rerank)
 
 
 def list_source(
@@ -223,16 +241,20 @@ def request_for(
 
 
 def lists_for_all(
-    model: LoadedModel, k: int, as_of: AsOf = "test", keep_repeats: bool = False
+    model: LoadedModel, k: int, as_of: AsOf = "test", keep_repeats: bool = False, rerank: str | None = None
 ) -> pd.DataFrame:
-    """Everybody's list, one under the other."""
+    """Everybody's list, one under the other; `rerank` as in `list_for_user`."""
     data = model.data
     users = np.arange(data.dataset.n_users)
-    return _lists(model, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k)
+    return _lists(model, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k, rerank)
 
 
 def list_for_history(
-    model: LoadedModel, history: Sequence[str], k: int, seen: Sequence[str] | None = None
+    model: LoadedModel,
+    history: Sequence[str],
+    k: int,
+    seen: Sequence[str] | None = None,
+    rerank: str | None = None,
 ) -> pd.DataFrame:
     """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
     numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
@@ -241,7 +263,7 @@ def list_for_history(
         if seen is None
         else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
     )
-    return _lists(model, [ListRequest(numbers, off)], k)
+    return _lists(model, [ListRequest(numbers, off)], k, rerank)
 
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
@@ -278,12 +300,13 @@ def checked_part(value: str) -> Literal["valid", "test"]:
     raise ConfigError(f"the split is '{value}'; write test or valid")
 
 
-def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int) -> pd.DataFrame:
+def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int, rerank: str | None) -> pd.DataFrame:
     """The lists; who has no history is served by popularity where the ranker knows nothing better."""
     data, popularity = model.data, None
     if any(len(request.history) == 0 for request in requests):
         popularity = item_counts(histories(data.dataset, data.split, "valid"), data.dataset.n_items)
-    return recommend(model.ranker, data.dataset, requests, k, popularity)
+    reranker = None if rerank is None else reranker_of(model.ranker, data.dataset, data.split, rerank)
+    return recommend(model.ranker, data.dataset, requests, k, popularity, reranker)
 
 
 _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)

@@ -28,6 +28,10 @@ def recommend(
     wish: Annotated[str | None, typer.Option(help="A few words, for somebody without a history.")] = None,
     as_of: Annotated[str, typer.Option(help="test: before the held-out item; now: all.")] = "test",
     repeats: Annotated[str, typer.Option(help="drop, or keep to rank touched items too.")] = "drop",
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="mmr:0.3, calibration:0.3, popularity:0.3 (0 to 1), or cap:3 a category."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Parquet file for user_id, item_id, rank, score.")] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -42,6 +46,8 @@ def recommend(
         raise ConfigError("--without goes with --user")
     if seen and history is None:
         raise ConfigError("--seen goes with --history")
+    if rerank is not None and wish is not None:
+        raise ConfigError("--rerank goes with --user, --all and --history, not with --wish")
     if repeats not in ("drop", "keep"):
         raise ConfigError(f"--repeats is '{repeats}'; write drop or keep")
     moment, keep = models.checked_as_of(as_of), repeats == "keep"
@@ -49,13 +55,15 @@ def recommend(
         raise ConfigError(f"k is {k}; a list has at least 1 item")
     opened = models.open_model(reply.workspace, model)
     if user is not None:
-        lists = models.list_for_user(opened, user, k, moment, listed(without or []), keep)
+        lists = models.list_for_user(opened, user, k, moment, listed(without or []), keep, rerank)
     elif history is not None:
-        lists = models.list_for_history(opened, listed(history), k, None if seen is None else listed(seen))
+        lists = models.list_for_history(
+            opened, listed(history), k, None if seen is None else listed(seen), rerank
+        )
     elif wish is not None:
         lists = models.list_for_wish(reply.workspace, opened, wish, k)
     else:
-        lists = models.lists_for_all(opened, k, moment, keep)
+        lists = models.lists_for_all(opened, k, moment, keep, rerank)
     if out is not None:
         write_atomically(out, lambda temporary: lists[FILE_COLUMNS].to_parquet(temporary, index=False))
     _write(reply, lists, out)

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 QUERIES_AT_ONCE = 32
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, real: Tensor | None = None) -> Tensor:
     """[B, h, L, e] the values, mixed by softmax(query · key / √e + bias).
 
     Args:
@@ -21,14 +21,16 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         key: [B, h, L, e].
         value: [B, h, L, e].
         bias: [h, L, L] or [1, L, L], −∞ where a position may not look; every row must leave one place.
+        real: [B, L] false for places that nobody looks at; every sequence must have a real one. None
+            where the bias hides them.
 
     Returns:
         What `torch.nn.functional.scaled_dot_product_attention` returns. On the CPU that function leaves
         its fast path as soon as the bias is to be learned.
     """
     if query.device.type != "cpu" or not torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(query, key, value, bias[None])
-    mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
+        return F.scaled_dot_product_attention(query, key, value, _hiding(bias[None], real))
+    mixed: Tensor = _BiasedAttention.apply(query * query.shape[-1] ** -0.5, key, value, bias, real)  # pyright: ignore[reportAssignmentType]
     return mixed
 
 
@@ -51,15 +53,24 @@ def attend_to_past(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> T
     return torch.cat(parts, 2)
 
 
+def _hiding(logits: Tensor, real: Tensor | None) -> Tensor:
+    """[B, h, L, L] the logits with −∞ towards places that aren't real."""
+    return logits if real is None else logits.masked_fill(~real[:, None, None], -torch.inf)
+
+
 class _BiasedAttention(torch.autograd.Function):
     """Keeps the attention itself and nothing else of its size for the way back."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, real: Tensor | None
+    ) -> Tensor:
         shape = query.shape
         query, key, value = (x.reshape(-1, *shape[2:]) for x in (query, key, value))  # [B·h, L, e]
         logits = torch.bmm(query, key.transpose(1, 2))
-        logits.view(shape[0], shape[1], *logits.shape[1:]).add_(bias)
+        by_head = logits.view(shape[0], shape[1], *logits.shape[1:]).add_(bias)
+        if real is not None:
+            by_head.masked_fill_(~real[:, None, None], -torch.inf)
         attention = torch.softmax(logits, -1)
         mixed = torch.bmm(attention, value)
         ctx.save_for_backward(query, key, value, attention, mixed)
@@ -83,4 +94,4 @@ class _BiasedAttention(torch.autograd.Function):
         if ctx.needs_input_grad[3]:
             heads = (-1, ctx.bias_heads, *grad_logits.shape[1:])
             grad_bias = grad_logits.view(heads).sum(0)
-        return grad_query.view(shape), grad_key.view(shape), grad_value.view(shape), grad_bias
+        return grad_query.view(shape), grad_key.view(shape), grad_value.view(shape), grad_bias, None

@@ -18,6 +18,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.profile import ProfileRanker
 from recsys_core.ranker.protocol import Ranker, ScoreKind
+from recsys_core.ranker.rerank import Reranker
 from recsys_core.ranker.retrieval import ItemIndex, TopItems
 from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 
@@ -89,8 +90,11 @@ def recommend(
     requests: Sequence[ListRequest],
     k: int,
     popularity: FloatArray | None = None,
+    rerank: Reranker | None = None,
 ) -> pd.DataFrame:
     """The lists: user_id, item_id, title, rank (from 1), score, source; shorter where candidates run out.
+
+    Scores are the ranker's own: on a re-ranked list they don't fall from rank to rank.
 
     Args:
         ranker: what ranks.
@@ -99,12 +103,17 @@ def recommend(
         k: length of the lists.
         popularity: [n_items + 1] training interactions, which rank where the ranker has learned nothing
             that could: sums over an empty history are the same for all items.
+        rerank: puts the best candidates in another order.
 
     Raises:
         ConfigError: k is under 1.
     """
     sources = np.array([source_of(ranker, request) for request in requests], dtype=object)
-    tops = list(_tops(ranker, requests, k, sources, popularity))
+    if rerank is None:
+        tops = list(_tops(ranker, requests, k, sources, popularity))
+    else:
+        pools = _tops(ranker, requests, rerank.pool_size(k), sources, popularity)
+        tops = [_reranked(rerank, requests, pools, k)]
     items = np.concatenate([top.items for top in tops]) if tops else np.zeros((0, 0), dtype=np.int64)
     scores = np.concatenate([top.scores for top in tops]) if tops else np.zeros((0, 0))
     row, place = np.nonzero(items)
@@ -159,6 +168,19 @@ def _searched(index: ItemIndex, states: Tensor, seen: Histories, k: int, score_k
         people = np.flatnonzero(found.items[:, 0] > 0)  # those who have a candidate
         scores[people] -= index.log_totals(states[torch.from_numpy(people)], seen.take(people))[:, None]
     return TopItems(found.items, scores)
+
+
+def _reranked(
+    rerank: Reranker, requests: Sequence[ListRequest], pools: Iterator[TopItems], k: int
+) -> TopItems:
+    """[n, k] the first k of each pool in their new order, 0 behind shorter lists."""
+    items, scores = np.zeros((len(requests), k), dtype=np.int64), np.zeros((len(requests), k))
+    rows = (both for pool in pools for both in zip(pool.items, pool.scores, strict=True))
+    for row, (own, levels) in enumerate(rows):
+        candidates, of_each = own[own > 0], levels[own > 0].astype(np.float64)
+        first = rerank.first(candidates, of_each, requests[row].history, k)
+        items[row, : len(first)], scores[row, : len(first)] = candidates[first], of_each[first]
+    return TopItems(items, scores)
 
 
 def rank_of(ranker: Ranker, request: ListRequest, item_number: int) -> int:

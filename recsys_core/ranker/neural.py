@@ -115,12 +115,14 @@ class Prediction:
         row: [n] the history of the batch that each state belongs to.
         length: [n] how many of its first items may be known, and so are no candidates.
         targets: [n] the item that came.
+        known: [B, L] items that `row` and `length` speak of; None = those of the batch.
     """
 
     states: Tensor
     row: Tensor
     length: Tensor
     targets: Tensor
+    known: Tensor | None = None
 
 
 class ItemVectors(nn.Module):

@@ -5,12 +5,14 @@ from torch import Tensor
 
 from recsys_core.config import (
     AlsSettings,
+    Bert4RecSettings,
     CrossEncoderSettings,
     EaseSettings,
     EnsembleSettings,
     FusionSettings,
     HybridSettings,
     ItemKnnSettings,
+    LstmSettings,
     PopularitySettings,
     Settings,
     TransformerSettings,
@@ -20,12 +22,14 @@ from recsys_core.config import (
 from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.als import fit_als, load_als
+from recsys_core.ranker.bert4rec import Bert4RecRanker
 from recsys_core.ranker.cross_encoder import load_cross_encoder
 from recsys_core.ranker.ensemble import new_ensemble
 from recsys_core.ranker.events import ITEMS_ALONE, EventKinds
 from recsys_core.ranker.fusion import FusionRanker
 from recsys_core.ranker.hybrid import HybridRanker
 from recsys_core.ranker.inner import Inner, unpack
+from recsys_core.ranker.lstm import RecurrentRanker
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
@@ -85,7 +89,31 @@ def new_neural_ranker(
                 dropout=settings.dropout,
                 text_vectors=text_vectors,
                 use_id=settings.item_id,
+                block=settings.block,
                 events=events,
+            )
+        case Bert4RecSettings():
+            return Bert4RecRanker(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                n_blocks=settings.n_blocks,
+                n_heads=settings.n_heads,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                mask_share=settings.mask_share,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
+            )
+        case LstmSettings():
+            return RecurrentRanker(
+                n_items=n_items,
+                embedding_size=settings.embedding_size,
+                n_layers=settings.n_layers,
+                max_length=settings.max_length,
+                dropout=settings.dropout,
+                cell=settings.cell,
+                text_vectors=text_vectors,
+                use_id=settings.item_id,
             )
         case FusionSettings() | HybridSettings() if profile is not None:
             kind = FusionRanker if isinstance(settings, FusionSettings) else HybridRanker

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recsys_core.config import NeuralSettings, ProfileSettings
 from recsys_core.data.dataset import Dataset, Histories
@@ -27,9 +28,11 @@ from recsys_core.trainer.memory import (
     free_bytes,
     out_of_memory_in_words,
 )
+from recsys_core.trainer.objective import LossChoice, Objective
 from recsys_core.trainer.processes import Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog
 from recsys_core.trainer.resume import Checkpoint, digest_of
+from recsys_core.trainer.windows import Batch
 
 Progress = Callable[[float, str], None]
 
@@ -149,7 +152,12 @@ def training_memory(
         own = None if profile is None else profile.for_items(n_items)
         return new_neural_ranker(settings, n_items, text, events, own)
 
-    return estimate_memory(new_ranker, training_loss, load, _recipe(settings, 0), device)
+    recipe = _recipe(settings, 0)
+
+    def loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
+        return training_loss(ranker, batch, Objective.of(recipe.loss, np.zeros(ranker.n_items + 1)))
+
+    return estimate_memory(new_ranker, loss, load, recipe, device)
 
 
 def _recipe(settings: NeuralSettings, seed: int) -> Recipe:
@@ -165,4 +173,7 @@ def _recipe(settings: NeuralSettings, seed: int) -> Recipe:
         schedule=settings.schedule,
         warm_up_share=settings.warm_up_share,
         max_gradient_norm=settings.max_gradient_norm,
+        loss=LossChoice(
+            settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
+        ),
     )

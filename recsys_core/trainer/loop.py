@@ -8,6 +8,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from torch import Tensor
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
-from recsys_core.trainer.drawn_softmax import softmax_over_drawn
-from recsys_core.trainer.losses import softmax_over_candidates
+from recsys_core.ranker.popularity import item_counts
+from recsys_core.trainer.objective import ALL_ITEMS, Objective
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog, best_epoch
 from recsys_core.trainer.resume import Checkpoint, keep, taken_up
@@ -55,7 +56,9 @@ def train(
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
-    with stepper(ranker, training_loss, recipe, n_steps, processes) as steps:
+    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items))
+    loss_of = partial(training_loss, objective=objective)
+    with stepper(ranker, loss_of, recipe, n_steps, processes) as steps:
         if checkpoint is not None and checkpoint.path.exists():
             best, log = taken_up(checkpoint, ranker, steps)
         start = time.perf_counter() - (log[-1].elapsed_s if log else 0.0)
@@ -116,7 +119,7 @@ def _run_epoch(
     return float(np.mean(losses)), n_targets / (time.perf_counter() - start)
 
 
-def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
+def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL_ITEMS) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
     known = HistoryBatch.of_arrays(
@@ -124,7 +127,6 @@ def training_loss(ranker: NeuralRanker, batch: Batch) -> Tensor:
     )
     vectors = ranker.item_vectors()
     asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
-    seen = seen_before(batch.history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
-    if not ranker.is_product:
-        return softmax_over_drawn(ranker, asked, vectors, seen)
-    return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
+    history = batch.history if asked.known is None else asked.known.cpu().numpy()
+    seen = seen_before(history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+    return objective.loss(ranker, asked, vectors, seen)

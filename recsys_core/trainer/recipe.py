@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_core.trainer.device import Precision
+from recsys_core.trainer.objective import FULL_SOFTMAX, LossChoice
 from recsys_core.trainer.schedule import Schedule
 
 
@@ -23,6 +24,7 @@ class Recipe:
         schedule: what becomes of the learning rate after the warm-up.
         warm_up_share: of the steps; the learning rate rises during them.
         max_gradient_norm: longer gradients are shortened to it.
+        loss: what it learns by.
     """
 
     epochs: int
@@ -36,6 +38,7 @@ class Recipe:
     schedule: Schedule = "cosine"
     warm_up_share: float = 0.05
     max_gradient_norm: float = 5.0
+    loss: LossChoice = FULL_SOFTMAX
 
 
 @dataclass(frozen=True, slots=True)
