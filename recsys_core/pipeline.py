@@ -8,7 +8,6 @@ The stages before training live where they are simple enough to be called as the
 `data.readers.read_tables`, `data.dataset.build_dataset`, `data.split.leave_one_out`.
 """
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,7 +61,7 @@ from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
-from recsys_core.trainer.memory import check_ease_memory, free_bytes
+from recsys_core.trainer.memory import check_ease_memory, free_bytes, peak_bytes
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
@@ -184,9 +183,7 @@ def train_model(
     `members` are the trained models that an ensemble is made of; other rankers have none.
 
     Raises:
-        DataError: the data are too small for this.
-        ConfigError: settings that contradict each other, an encoder that isn't there, too little memory,
-            or the checkpoint of another run.
+        DataError, ConfigError: as `learn`.
     """
     start = time.perf_counter()
     learned = learn(
@@ -202,24 +199,24 @@ def train_model(
         processes=processes,
         members=members,
     )
-    ranker, text, log = learned.ranker, learned.text, learned.log
+    ranker = learned.ranker
     progress(0.8, "Evaluating")
     valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
     progress(0.85, "Testing its explanations")
     verification = verify_method(ranker, dataset, split, default_method(ranker), seed)
     progress(1.0, "Done")
     return TrainedModel(
-        ranker_name=ranker_name,
-        settings=settings,
-        seed=seed,
-        ranker=ranker,
-        text=text,
-        log=log,
+        ranker_name,
+        settings,
+        seed,
+        ranker,
+        learned.text,
+        learned.log,
         valid=valid,
         test=test,
         verification=verification,
         seconds=time.perf_counter() - start,
-        peak_memory_bytes=_peak_memory_bytes(),
+        peak_memory_bytes=peak_bytes(),
     )
 
 
@@ -253,7 +250,8 @@ def learn(
         members: trained rankers, for an ensemble of them.
 
     Raises:
-        DataError, ConfigError: as `train_model`.
+        DataError: the data are too small.
+        ConfigError: no such encoder, too little memory, or the checkpoint of another run.
     """
     _check_size(dataset, split)
     if isinstance(settings, EnsembleSettings):
@@ -262,31 +260,16 @@ def learn(
     if isinstance(settings, CrossEncoderSettings):
         return _learn_cross_encoder(dataset, split, settings, seed, device, cache, progress)
     if not isinstance(settings, NeuralSettings):
-        if isinstance(settings, EaseSettings):
-            check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
         progress(0.1, "Counting")
-        known = histories(dataset, split, "valid")
-        return Learned(fit_counting_ranker(settings, known, dataset.n_items, seed), None, None)
+        return Learned(_counted(dataset, split, settings, seed), None, None)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
-    if not processes.is_first:
-        processes.wait_for_all()  # for the first one's texts in the cache
     options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
-    text = encode_items(
-        dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
-    )
-    if processes.is_first:
-        processes.wait_for_all()
+    with processes.first_goes_ahead():  # the others find its texts in the cache
+        text = encode_items(
+            dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
+        )
     ranker, log = train_neural_ranker(
-        dataset,
-        split,
-        settings,
-        text,
-        seed,
-        device,
-        lambda s, m: progress(0.1 + 0.9 * s, m),
-        on_epoch,
-        checkpoint,
-        processes,
+        dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes
     )
     return Learned(ranker, text, log)
 
@@ -399,6 +382,12 @@ def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowle
     return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
 
 
+def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> Ranker:
+    if isinstance(settings, EaseSettings):
+        check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
+    return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items, seed)
+
+
 def _learn_cross_encoder(
     dataset: Dataset,
     split: Split,
@@ -489,7 +478,3 @@ def _people_vectors(known: Histories, n_items: int) -> np.ndarray[tuple[int, int
     """
     directions = np.random.default_rng(0).standard_normal((len(known), 64))
     return interaction_matrix(known, n_items).T @ directions
-
-
-def _peak_memory_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,7 +1,6 @@
 """Memory: estimated before the start, near to what training then takes, and refused in a sentence."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from recsys_core.trainer.memory import (
     estimate_memory,
     free_bytes,
     out_of_memory_in_words,
+    peak_bytes,
 )
 from recsys_core.trainer.recipe import Callbacks, Recipe
 
@@ -115,9 +115,7 @@ def training_peak(n_items: int, length: int, batch_size: int) -> None:
 
 def write_peak_above(before: int) -> None:
     """Writes the bytes of this process's peak above `before` to its output."""
-    # getrusage would do but for a child of a large process, which starts with its parent's peak
-    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    sys.stdout.write(str(int(peak_kb) * 1024 - before))
+    sys.stdout.write(str(peak_bytes() - before))
 
 
 def in_its_own_process(call: str) -> int:
@@ -136,6 +134,18 @@ def test_the_estimate_is_near_the_measured_peak(n_items: int, length: int, batch
     measured = in_its_own_process(f"training_peak({n_items}, {length}, {batch_size})")
     found = replace(estimated(Load(n_items, length, batch_size)), scoring=0)  # nothing is scored here
     assert measured / FACTOR < found.total < measured * FACTOR, (measured, found)
+
+
+def own_peak() -> None:
+    """Writes this process's peak to its output."""
+    sys.stdout.write(str(peak_bytes()))
+
+
+@pytest.mark.slow
+def test_the_peak_is_not_that_of_whoever_started_the_process():
+    block = np.ones(2**28, dtype=np.uint8).repeat(4)  # 1 GB here
+    assert peak_bytes() > block.nbytes
+    assert in_its_own_process("own_peak()") < block.nbytes
 
 
 def test_what_fits_passes():

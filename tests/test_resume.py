@@ -263,6 +263,11 @@ def test_digests_differ_where_anything_differs():
     assert digest_of(first, {"a": 1, "b": 2}) == digest_of(Histories.of([[1, 2], [3]]), {"b": 2, "a": 1})
 
 
+def test_arrays_of_texts_are_told_apart_by_their_texts():
+    first, same, other = (np.array(["".join(word), "b"], dtype=object) for word in ("aa", ["a", "a"], "ab"))
+    assert digest_of(first) == digest_of(same) != digest_of(other)
+
+
 KILLED = """
 import sys
 from pathlib import Path

@@ -80,19 +80,7 @@ def train(
     """Trains a ranker on a data set, evaluates it, tests its explanations, and keeps it under a name.
 
     Under `torchrun` each process makes this call; they train together, and the first one keeps the model.
-
-    Args:
-        workspace: where the data set is and the model goes.
-        dataset: by id or name.
-        ranker: by name.
-        name: of the model.
-        preset: quick, balanced or best.
-        seed: decides everything that is drawn.
-        changes: `key=value` on top of the preset.
-        device: auto, cpu or cuda.
-        progress: told the share that is done, and with what it is busy.
-        on_epoch: told about each epoch.
-        checkpoint: file that is kept while training lasts; if it is there, training goes on from it.
+    The file `checkpoint` is kept while training lasts; if it is there, training goes on from it.
 
     Raises:
         ConfigError: ranker, preset or settings that don't exist or are out of bounds, too little memory,
@@ -120,12 +108,7 @@ def train(
             members=[_member(workspace, record, loaded) for record in member_records],
         )
         if isinstance(trained, TrainedModel):
-            workspace.add_model(
-                name,
-                loaded.record.id,
-                _summary(trained, preset),
-                lambda folder: _write(trained, preset, folder),
-            )
+            _keep(workspace, name, loaded, trained, preset)
             if checkpoint is not None:
                 checkpoint.unlink(missing_ok=True)
         processes.wait_for_all()
@@ -328,6 +311,11 @@ def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int, rerank: 
 
 _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
 _VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
+
+
+def _keep(workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str) -> None:
+    summary = _summary(trained, preset)
+    workspace.add_model(name, data.record.id, summary, lambda folder: _write(trained, preset, folder))
 
 
 def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:

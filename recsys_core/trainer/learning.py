@@ -12,8 +12,9 @@ from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.metrics.ranking import per_person
 from recsys_core.ranker.cold import know_untouched_by_text
-from recsys_core.ranker.evaluation import evaluate
+from recsys_core.ranker.evaluation import held_out_ranks
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.profile import ProfileColumns
@@ -57,7 +58,7 @@ def train_neural_ranker(
         text: the items' text vectors; None without text.
         seed: decides everything that is drawn.
         device: where.
-        progress: told the share that is done, and with what it is busy.
+        progress: told the share that is done, the texts having been the first tenth.
         on_epoch: told about each epoch.
         checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
         processes: those that train together.
@@ -69,30 +70,39 @@ def train_neural_ranker(
     known = histories(dataset, split, "valid")
     text_size = 0 if text is None else text.vectors.shape[1]
     estimate = check_training_memory(dataset, split, settings, text_size, device, processes)
-    torch.manual_seed(seed)
-    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
-    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
-    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
-    recipe = _recipe(settings, seed)
-    kept = (
-        None
-        if checkpoint is None
-        else Checkpoint(
-            checkpoint,
-            digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
-            digest_of(dataset.events, split, None if text is None else text.vectors),
-        )
-    )
-    callbacks = Callbacks(step=lambda share: progress(share, "Learning"), epoch=on_epoch)
+    ranker, recipe = _new_ranker(dataset, known, settings, text, seed), _recipe(settings, seed)
+    kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, text, seed)
+    callbacks = Callbacks(lambda share: progress(0.1 + 0.9 * share, "Learning"), on_epoch)
 
     def validate() -> float:
-        return evaluate(ranker, dataset, split, "valid").mean("ndcg@10")
+        values = per_person("ndcg@10", held_out_ranks(ranker, dataset, split, "valid"))
+        return float(values[~np.isnan(values)].mean())
 
     with out_of_memory_in_words(estimate, recipe):
         log = train(ranker, known, validate, recipe, device, callbacks, kept, processes)
     know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
+
+
+def _new_ranker(
+    dataset: Dataset, known: Histories, settings: NeuralSettings, text: TextVectors | None, seed: int
+) -> NeuralRanker:
+    torch.manual_seed(seed)
+    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
+    events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
+    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
+    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
+    return ranker
+
+
+def _kept_at(
+    path: Path, dataset: Dataset, split: Split, settings: NeuralSettings, text: TextVectors | None, seed: int
+) -> Checkpoint:
+    return Checkpoint(
+        path,
+        digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
+        digest_of(dataset.events, split, None if text is None else text.vectors),
+    )
 
 
 def _profile(dataset: Dataset, known: Histories, settings: NeuralSettings) -> ProfileColumns | None:

@@ -7,7 +7,7 @@ targets, a checkpoint is kept (`resume.py`), and the weights of the best epoch a
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -49,14 +49,10 @@ def train(
         processes: those that train this ranker together, each with this same call.
 
     Raises:
-        DataError: nobody has two different items, so there is no next item to learn.
-        ConfigError, StoreError: the checkpoint is of another run, or damaged.
-        RecsysError: the loss or its gradient became NaN or infinite; the ranker has the weights of its
-            best epoch so far.
+        DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
+        RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = cut_windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
-    if len(windows) == 0:
-        raise DataError("nobody in the data has two different items, so there is no next item to learn from")
+    windows = _windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
@@ -67,21 +63,14 @@ def train(
             best, log = taken_up(checkpoint, ranker, steps)
         start = time.perf_counter() - (log[-1].elapsed_s if log else 0.0)
         while not _is_over(log, recipe):
-            number, epoch_start = len(log) + 1, time.perf_counter()
-            order = np.random.default_rng([recipe.seed, number])
+            number = len(log) + 1
             try:
-                loss, n_targets = _run_epoch(
-                    ranker, batches(windows, recipe.batch_size, order), steps, callbacks
-                )
+                loss, per_s = _run_epoch(ranker, windows, number, steps, callbacks)
             except FloatingPointError as error:
                 ranker.load_state_dict(best)
-                raise RecsysError(
-                    f"{error} in epoch {number}; the weights of epoch {best_epoch(log)} were kept; "
-                    f"lower learning_rate (it is {recipe.learning_rate:g})"
-                ) from error
-            per_s = n_targets / (time.perf_counter() - epoch_start)
-            valid_ndcg = processes.told_by_first(validate)
-            log.append(Epoch(number, loss, valid_ndcg, time.perf_counter() - start, per_s))
+                raise RecsysError(_what_was_kept(str(error), log, recipe)) from error
+            valid = processes.told_by_first(validate)
+            log.append(Epoch(number, loss, valid, time.perf_counter() - start, per_s))
             if best_epoch(log) == number:
                 best = copy.deepcopy(ranker.state_dict())
             if checkpoint is not None and processes.is_first:
@@ -92,27 +81,42 @@ def train(
     return TrainingLog(tuple(log), best_epoch(log), time.perf_counter() - start)
 
 
+def _windows(histories: Histories, max_length: int) -> Histories:
+    windows = cut_windows(histories, max_length)
+    if len(windows) == 0:
+        raise DataError("nobody in the data has two different items, so there is no next item to learn from")
+    return windows
+
+
 def _is_over(log: list[Epoch], recipe: Recipe) -> bool:
     """Whether all epochs are done, or patience is."""
     return len(log) >= recipe.epochs or len(log) - best_epoch(log) >= recipe.patience
 
 
+def _what_was_kept(problem: str, log: list[Epoch], recipe: Recipe) -> str:
+    return (
+        f"{problem} in epoch {len(log) + 1}; the weights of epoch {best_epoch(log)} were kept; "
+        f"lower learning_rate (it is {recipe.learning_rate:g})"
+    )
+
+
 def _run_epoch(
-    ranker: NeuralRanker, epoch: Iterator[Batch], steps: Stepper, callbacks: Callbacks
-) -> tuple[float, int]:
-    """One pass; the mean loss of its steps and the number of targets it learned from.
+    ranker: NeuralRanker, windows: Histories, number: int, steps: Stepper, callbacks: Callbacks
+) -> tuple[float, float]:
+    """One pass; the mean loss of its steps, and how many targets it learned from in a second.
 
     Raises:
         FloatingPointError: the loss or its gradient became NaN or infinite; no weight was changed by it.
     """
+    start, order = time.perf_counter(), np.random.default_rng([steps.recipe.seed, number])
     ranker.train()
     losses, n_targets = list[float](), 0
-    for batch in epoch:
+    for batch in batches(windows, steps.recipe.batch_size, order):
         losses.append(steps.step(batch, f"at step {len(losses) + 1}"))
         n_targets += batch.n_targets
         share = steps.n_done / steps.n_steps
         steps.processes.told_by_first(lambda share=share: callbacks.step(share))
-    return float(np.mean(losses)), n_targets
+    return float(np.mean(losses)), n_targets / (time.perf_counter() - start)
 
 
 def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL_ITEMS) -> Tensor:

@@ -6,6 +6,7 @@ back would need is counted. It grows in a straight line in both.
 """
 
 import math
+import resource
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recsys_core.errors import ConfigError
+from recsys_core.ranker.evaluation import BATCH_USERS, SCORES_AT_ONCE
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.losses import CHUNK_LOGITS
@@ -26,7 +28,6 @@ from recsys_core.trainer.windows import Batch
 
 EASE_MATRICES = 8  # dense ones of float64, or as much, that it holds at its peak
 SEEN_BYTES = 48  # for each place in the logits that is closed because its item was seen
-SCORED_PEOPLE, SCORES_AT_ONCE_BYTES = 512, 1 << 28  # as `ranker.evaluation` bounds them
 WAY_BACK = 1.3  # gradients on the way, beside what the way back reads
 
 
@@ -98,7 +99,7 @@ def estimate_memory(
         gradients=(n_parts + 2) * learned,
         activations=round(n_parts * WAY_BACK * sizes.activations(load.n_items, part)),
         loss=n_parts * (3 * 4 * chunk + SEEN_BYTES * seen) + 2 * load.n_windows * load.length**2,
-        scoring=3 * min(4 * SCORED_PEOPLE * load.n_items, SCORES_AT_ONCE_BYTES),
+        scoring=3 * 4 * min(BATCH_USERS * load.n_items, SCORES_AT_ONCE),
     )
 
 
@@ -107,6 +108,19 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return int(min(psutil.virtual_memory().available, _left_in_container()))
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held.
+
+    Linux keeps it in the process's status. What `getrusage` says is never under the peak of whoever started
+    the process, and so for a job that of the dashboard.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def check_memory(estimate: MemoryEstimate, free: int, recipe: Recipe) -> None:

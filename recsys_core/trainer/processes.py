@@ -75,6 +75,15 @@ class Processes:
         """Returns when every process has come here."""
         self.sum(0.0)
 
+    @contextmanager
+    def first_goes_ahead(self) -> Generator[None]:
+        """The first process does what is in the block; when it has, so do the others."""
+        if not self.is_first:
+            self.wait_for_all()
+        yield
+        if self.is_first:
+            self.wait_for_all()
+
 
 ALONE = Processes()
 

@@ -151,7 +151,8 @@ def _under(prefix: str, tensors: State) -> State:
 def _bytes_of(value: Any) -> Iterator[bytes]:
     if isinstance(value, np.ndarray):
         yield f"{value.dtype}{value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        as_kept = value.astype(str) if value.dtype.hasobject else value  # else it would be addresses
+        yield np.ascontiguousarray(as_kept).tobytes()
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name.encode()
