@@ -195,7 +195,9 @@ class HalfPrecision:
         places = keys & (2**PLACE_BITS - 1)
         for level in (large, scores):
             stride = len(level) // group
-            inside = (places[:, None] + stride * torch.arange(group)[:, None]).view(n, -1)  # [B, group · w]
+            inside = (places[:, None] + stride * torch.arange(group)[:, None]).reshape(
+                n, -1
+            )  # [B, group · w]
             keys = _largest_keys(level.T.gather(1, inside), width)
             places = inside.gather(1, keys & (2**PLACE_BITS - 1))
         lowest = (keys[:, 0] >> PLACE_BITS).to(torch.int16)
