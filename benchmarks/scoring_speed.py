@@ -16,7 +16,7 @@ from benchmarks.children import machine, print_table, run_own, run_peer, spread
 
 PARTS = ("search", "everybody", "one")
 K, SIZE = 100, 64
-ROUNDING = 1e-5  # of scores of some 30, summed in float32 in two different orders
+ROUNDING = SIZE * 2.0**-24 * SIZE  # n · u · ‖q‖ ‖x‖: what float32 may lose in a sum; norms are about √SIZE
 
 
 def search(n: int, rounds: int) -> list[list[str]]:

@@ -210,11 +210,14 @@ def test_the_padding_is_never_listed(first_pass: str):
     assert found.items.tolist() == [[1, 2]] * N_PEOPLE
 
 
-def test_more_people_than_fit_at_once_get_the_same_lists(first_pass: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("at_a_time", [1, 9])
+def test_more_people_than_fit_at_once_get_the_same_lists(
+    first_pass: str, at_a_time: int, monkeypatch: pytest.MonkeyPatch
+):
     vectors, states = drawn(N_ITEMS + 1, SIZE), drawn(N_PEOPLE, SIZE, seed=1)
     seen = random_histories(2, N_PEOPLE, N_ITEMS, longest=20)
     at_once = ItemIndex(vectors).search(states, seen, k=7)
-    monkeypatch.setattr("recsys_core.ranker.retrieval.MOST_SCORES", 9 * N_ITEMS)
+    monkeypatch.setattr("recsys_core.ranker.retrieval.MOST_SCORES", at_a_time * 3_100)  # columns of a pass
     assert np.array_equal(ItemIndex(vectors).search(states, seen, k=7).items, at_once.items)
 
 

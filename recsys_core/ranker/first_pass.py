@@ -194,8 +194,8 @@ class HalfPrecision:
         keys = _largest_keys(larger.T.contiguous(), width)
         places = keys & (2**PLACE_BITS - 1)
         for level in (large, scores):
-            stride = len(level) // group
-            inside = (places[:, None] + stride * torch.arange(group)[:, None]).view(n, -1)  # [B, group · w]
+            members = len(level) // group * torch.arange(group)  # how far a group's items are apart
+            inside = (places[:, None] + members[:, None]).reshape(n, -1)  # [B, group · w]
             keys = _largest_keys(level.T.gather(1, inside), width)
             places = inside.gather(1, keys & (2**PLACE_BITS - 1))
         lowest = (keys[:, 0] >> PLACE_BITS).to(torch.int16)

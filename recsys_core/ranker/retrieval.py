@@ -20,7 +20,7 @@ from recsys_core.errors import ConfigError
 from recsys_core.ranker.first_pass import FirstPass, FullPrecision, HalfPrecision, Seen
 from recsys_core.ranker.protocol import ScoreArray
 
-BLOCK_PEOPLE, BLOCK_SCORES = 64, 2**22  # looked at together, at least
+BLOCK_PEOPLE, BLOCK_SCORES = 96, 2**22  # looked at together, at least
 MOST_SCORES = 2**26  # that ever exist at once
 FEWEST_PEOPLE = 64  # for fewer, a bfloat16 copy of the items costs more than it saves
 SPARE_CANDIDATES = 48
