@@ -4,8 +4,9 @@ files → tables → ValidationReport → Dataset → Split → item vectors →
 → Explanation → AuditResult → report
 
 Nothing here knows of a workspace, a job or a page; `actions.py` runs these stages on what is kept.
-The stages before training live where they are simple enough to be called as they are:
-`data.readers.read_tables`, `data.dataset.build_dataset`, `data.split.leave_one_out`.
+The other stages live where they are simple enough to be called as they are: before training
+`data.readers.read_tables`, `data.dataset.build_dataset`, `data.split.leave_one_out`; after it
+`explain.explanation.explain`, `fairness.audit.audit`.
 """
 
 import time
@@ -25,39 +26,27 @@ from recsys_core.config import (
     Settings,
     make_settings,
 )
-from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.dataset import Dataset
 from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
 from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.text import EncoderOptions
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.explain.faithfulness import (
-    REMOVALS,
-    Faithfulness,
-    ItemKnowledge,
-    Removal,
-    Verification,
-    by_item,
-    measure,
-    rival_orders,
-    verify,
-)
-from recsys_core.explain.history import Attributions, Method, attribute, default_method
-from recsys_core.explain.scoring import Question
+from recsys_core.explain.explanation import verify_method
+from recsys_core.explain.faithfulness import Verification
+from recsys_core.explain.history import default_method
+from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.ensemble import EnsembleRanker, new_ensemble
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.late_fusion import fit_weights
-from recsys_core.ranker.lists import ListRequest, rank_of
-from recsys_core.ranker.neighbours import interaction_matrix
-from recsys_core.ranker.neural import NeuralRanker
-from recsys_core.ranker.popularity import fit_popularity, item_counts
+from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
-from recsys_core.ranker.top_k import mask_seen, top_k
+from recsys_core.ranker.top_k import top_k
 from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
@@ -66,7 +55,6 @@ from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
 NO_ENCODER = "none"
-VERIFIED_PEOPLE = 200
 GUESSED_TEXT_SIZE = 384  # of an item's text vector, before the encoder has been asked
 
 Progress = Callable[[float, str], None]
@@ -109,36 +97,6 @@ class Learned:
     ranker: Ranker
     text: TextVectors | None
     log: TrainingLog | None
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why one item is where it is on one list, and how far that answer can be trusted.
-
-    Attributes:
-        faithfulness: by kind of removal and by order, the method itself among its rivals.
-        verification: what the method has shown on this model over many people; None = never tested.
-    """
-
-    user_id: str
-    item_number: int
-    history: IntArray
-    rank: int
-    attributions: Attributions
-    faithfulness: dict[Removal, dict[str, Faithfulness]]
-    verification: Verification | None
-
-    @property
-    def verified(self) -> bool:
-        """Whether the method has earned the badge on this model."""
-        return self.verification is not None and self.verification.verified
-
-    @property
-    def reason(self) -> str:
-        """Why the badge is given or withheld, in a sentence."""
-        if self.verification is None:
-            return f"{self.attributions.method} was not tested on this model yet"
-        return self.verification.reason
 
 
 def encode_items(
@@ -310,78 +268,6 @@ def recommend_for_wish(
     return pd.DataFrame(columns | ranked)
 
 
-def explain(
-    ranker: Ranker,
-    dataset: Dataset,
-    split: Split,
-    request: ListRequest,
-    item_number: int,
-    method: Method | None,
-    verification: Verification | None,
-) -> Explanation:
-    """Why an item is on a list: what each history item adds, and what happens when they go.
-
-    Raises:
-        DataError: the item is no candidate, because the person has touched it.
-        ConfigError: the method doesn't fit the ranker, or there is no history.
-    """
-    if item_number in request.seen:
-        raise DataError(
-            f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
-        )
-    question = Question(request.history, item_number, request.seen, request.context, request.askers)
-    chosen = method or default_method(ranker)
-    attributions = attribute(ranker, question, chosen)
-    orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
-        question, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
-    )
-    faithfulness: dict[Removal, dict[str, Faithfulness]] = {
-        removal: measure(ranker, question, orders, removal) for removal in REMOVALS
-    }
-    fitting = verification if verification is not None and verification.method == chosen else None
-    rank = rank_of(ranker, request, item_number)
-    return Explanation(
-        request.user_id, item_number, request.history, rank, attributions, faithfulness, fitting
-    )
-
-
-def verify_method(
-    ranker: Ranker, dataset: Dataset, split: Split, method: Method, seed: int, n_people: int = VERIFIED_PEOPLE
-) -> Verification | None:
-    """The badge of a method, tested on the first list item of people drawn by the seed.
-
-    None where nobody has two items of history, and for a cross-encoder: it would have to read some
-    hundred thousand pairs of texts, which takes longer than its training.
-    """
-    if isinstance(ranker, CrossEncoderRanker):
-        return None
-    known = histories(dataset, split, "test")
-    people = np.flatnonzero(known.lengths >= 2)
-    if len(people) == 0:
-        return None
-    drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
-    batch = known.take(drawn)
-    first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
-    people = [batch.take(np.array([row])) for row in range(len(batch))]
-    questions = [
-        Question(own.items, int(item), own.items, own.context, own.askers)
-        for own, item in zip(people, first, strict=True)
-        if item > 0
-    ]
-    return (
-        verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
-    )
-
-
-def item_knowledge(ranker: Ranker, dataset: Dataset, split: Split) -> ItemKnowledge:
-    """Popularity in training, and what is near to what: by text if the ranker has any, else by people."""
-    known = histories(dataset, split, "valid")
-    text = ranker.item_vectors.text if isinstance(ranker, NeuralRanker) else None
-    vectors = _people_vectors(known, dataset.n_items) if text is None else text.double().cpu().numpy()
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return ItemKnowledge(item_counts(known, dataset.n_items), vectors / np.maximum(lengths, 1e-12))
-
-
 def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> Ranker:
     if isinstance(settings, EaseSettings):
         check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
@@ -469,12 +355,3 @@ def _check_size(dataset: Dataset, split: Split) -> None:
             "nobody in the data set has touched 3 different items, so nothing can be held out to test a "
             "model; add people with longer histories"
         )
-
-
-def _people_vectors(known: Histories, n_items: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """[n_items + 1, 64] a fixed random projection of who touched each item.
-
-    Its cosines are close to those of the sets of people (Johnson & Lindenstrauss).
-    """
-    directions = np.random.default_rng(0).standard_normal((len(known), 64))
-    return interaction_matrix(known, n_items).T @ directions

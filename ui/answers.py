@@ -16,8 +16,8 @@ from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
+from recsys_core.explain.explanation import Explanation
 from recsys_core.fairness.result import AuditResult, AuditSettings
-from recsys_core.pipeline import Explanation
 from recsys_core.store.workspace import Workspace
 from ui.state import AsOf
 

@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from recsys_core.actions.models import LoadedModel
+from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.faithfulness import Verification
-from recsys_core.pipeline import Explanation
 from ui import charts
 from ui.components import chart, table
 from ui.reasons import (

@@ -8,9 +8,9 @@ from typing import Literal
 import pandas as pd
 
 from recsys_core.actions.models import LoadedModel
+from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.faithfulness import CEILING, MIN_COHORT, RIVALS, Faithfulness, Removal, Verification
 from recsys_core.explain.history import MAX_RELATIVE_DELTA, Method, default_method
-from recsys_core.pipeline import Explanation
 from recsys_core.ranker.popularity import PopularityRanker
 from ui import answers
 from ui.people import categories

@@ -9,8 +9,8 @@ import numpy as np
 from recsys_core.actions.models import LoadedModel, request_for
 from recsys_core.data.split import AsOf
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.explanation import Explanation, explain
 from recsys_core.explain.history import METHODS, Method
-from recsys_core.pipeline import Explanation, explain
 from recsys_core.ranker.lists import recommend
 
 

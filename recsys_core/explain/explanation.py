@@ -1,0 +1,121 @@
+"""One item of one list, explained and checked; and the badge that a method earns over many people."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys_core.data.dataset import Dataset, IntArray
+from recsys_core.data.split import Split, histories
+from recsys_core.errors import DataError
+from recsys_core.explain.faithfulness import (
+    REMOVALS,
+    Faithfulness,
+    Removal,
+    Verification,
+    by_item,
+    measure,
+    rival_orders,
+    verify,
+)
+from recsys_core.explain.history import Attributions, Method, attribute, default_method
+from recsys_core.explain.knowledge import item_knowledge
+from recsys_core.explain.scoring import Question
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.ranker.lists import ListRequest, rank_of
+from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.top_k import mask_seen, top_k
+
+VERIFIED_PEOPLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one item is where it is on one list, and how far that answer can be trusted.
+
+    Attributes:
+        faithfulness: by kind of removal and by order, the method itself among its rivals.
+        verification: what the method has shown on this model over many people; None = never tested.
+    """
+
+    user_id: str
+    item_number: int
+    history: IntArray
+    rank: int
+    attributions: Attributions
+    faithfulness: dict[Removal, dict[str, Faithfulness]]
+    verification: Verification | None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the method has earned the badge on this model."""
+        return self.verification is not None and self.verification.verified
+
+    @property
+    def reason(self) -> str:
+        """Why the badge is given or withheld, in a sentence."""
+        if self.verification is None:
+            return f"{self.attributions.method} was not tested on this model yet"
+        return self.verification.reason
+
+
+def explain(
+    ranker: Ranker,
+    dataset: Dataset,
+    split: Split,
+    request: ListRequest,
+    item_number: int,
+    method: Method | None,
+    verification: Verification | None,
+) -> Explanation:
+    """Why an item is on a list: what each history item adds, and what happens when they go.
+
+    Raises:
+        DataError: the item is no candidate, because the person has touched it.
+        ConfigError: the method doesn't fit the ranker, or there is no history.
+    """
+    if item_number in request.seen:
+        raise DataError(
+            f"'{dataset.titles[item_number]}' is in this person's history, so it is no candidate for the list"
+        )
+    question = Question(request.history, item_number, request.seen, request.context, request.askers)
+    chosen = method or default_method(ranker)
+    attributions = attribute(ranker, question, chosen)
+    orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
+        question, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
+    )
+    faithfulness: dict[Removal, dict[str, Faithfulness]] = {
+        removal: measure(ranker, question, orders, removal) for removal in REMOVALS
+    }
+    fitting = verification if verification is not None and verification.method == chosen else None
+    rank = rank_of(ranker, request, item_number)
+    return Explanation(
+        request.user_id, item_number, request.history, rank, attributions, faithfulness, fitting
+    )
+
+
+def verify_method(
+    ranker: Ranker, dataset: Dataset, split: Split, method: Method, seed: int, n_people: int = VERIFIED_PEOPLE
+) -> Verification | None:
+    """The badge of a method, tested on the first list item of people drawn by the seed.
+
+    None where nobody has two items of history, and for a cross-encoder: it would have to read some
+    hundred thousand pairs of texts, which takes longer than its training.
+    """
+    if isinstance(ranker, CrossEncoderRanker):
+        return None
+    known = histories(dataset, split, "test")
+    people = np.flatnonzero(known.lengths >= 2)
+    if len(people) == 0:
+        return None
+    drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
+    batch = known.take(drawn)
+    first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
+    people = [batch.take(np.array([row])) for row in range(len(batch))]
+    questions = [
+        Question(own.items, int(item), own.items, own.context, own.askers)
+        for own, item in zip(people, first, strict=True)
+        if item > 0
+    ]
+    return (
+        verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
+    )
