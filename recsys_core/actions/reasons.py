@@ -37,7 +37,7 @@ def explain_item(
         item_id = str(first["item_id"].iloc[0])
     number = data.dataset.item_number(item_id)
     return explain(
-        model.ranker, data.dataset, data.split, request, number, _method(method), model.verification
+        model.ranker, data.dataset, data.split, request, number, method_named(method), model.verification
     )
 
 
@@ -75,7 +75,12 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
     }
 
 
-def _method(name: str | None) -> Method | None:
+def method_named(name: str | None) -> Method | None:
+    """The method of that name; None for none.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
     if name is None:
         return None
     for method in METHODS:
