@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from recsys_core.actions.badges import read_badges
 from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.config import EnsembleSettings, Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf, histories
@@ -62,6 +63,7 @@ class LoadedModel:
     log: TrainingLog | None
     verification: Verification | None
     text: TextVectors | None
+    badges: tuple[Verification, ...] = ()
 
 
 def train(
@@ -132,8 +134,7 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"an ensemble is made of 2 or more different trained models, and members is "
             f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
         )
-    foreign = [record.name for record in records if record.dataset_id != dataset.id]
-    if foreign:
+    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
     if settings.weights and len(settings.weight_values) != len(records):
         raise ConfigError(
@@ -174,6 +175,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
         text=_text(kept, ranker, folder),
+        badges=read_badges(record, folder),
     )
 
 
@@ -257,11 +259,9 @@ def list_for_history(
     rerank: str | None = None,
 ) -> pd.DataFrame:
     """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
-    numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
-    off = (
-        numbers
-        if seen is None
-        else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
+    numbers, off = (
+        np.array([model.data.dataset.item_number(item_id) for item_id in ids], dtype=np.int64)
+        for ids in (history, history if seen is None else seen)
     )
     return _lists(model, [ListRequest(numbers, off)], k, rerank)
 
@@ -349,8 +349,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     save_ranker(trained.ranker, folder / WEIGHTS_FILE)
     ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
-    text = trained.text
-    if text is not None and text.ngrams is not None:
+    if (text := trained.text) is not None and text.ngrams is not None:
         text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,
