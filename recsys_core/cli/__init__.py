@@ -8,6 +8,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 from recsys_core.cli import (
     comparisons,
     data,
+    influences,
     lists,
     models,
     robustness,
@@ -22,6 +23,7 @@ __all__ = [
     "app",
     "comparisons",
     "data",
+    "influences",
     "lists",
     "main",
     "models",
