@@ -7,6 +7,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 
 from recsys_core.cli import (
     comparisons,
+    concepts,
     data,
     influences,
     lists,
@@ -22,6 +23,7 @@ from recsys_core.cli.output import app
 __all__ = [
     "app",
     "comparisons",
+    "concepts",
     "data",
     "influences",
     "lists",
