@@ -24,7 +24,6 @@ from recsys_core.pipeline import (
     Progress,
     TrainedModel,
     learn,
-    recommend_for_wish,
     reranker_of,
     train_model,
 )
@@ -35,6 +34,7 @@ from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
