@@ -7,14 +7,18 @@ Commands import what they call when they are called: torch takes seconds, and `r
 
 from recsys_core.cli import (
     comparisons,
+    concepts,
     counterfactuals,
     data,
     descriptions,
     imported,
+    influences,
     lists,
     models,
+    robustness,
     searches,
     serving,
+    verifications,
     workspace,
 )
 from recsys_core.cli.output import app
@@ -22,15 +26,19 @@ from recsys_core.cli.output import app
 __all__ = [
     "app",
     "comparisons",
+    "concepts",
     "counterfactuals",
     "data",
     "descriptions",
     "imported",
+    "influences",
     "lists",
     "main",
     "models",
+    "robustness",
     "searches",
     "serving",
+    "verifications",
     "workspace",
 ]
 
