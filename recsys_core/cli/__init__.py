@@ -6,6 +6,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    causes,
     comparisons,
     concepts,
     counterfactuals,
@@ -15,6 +16,7 @@ from recsys_core.cli import (
     influences,
     lists,
     models,
+    reasons,
     robustness,
     searches,
     serving,
@@ -25,6 +27,7 @@ from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "causes",
     "comparisons",
     "concepts",
     "counterfactuals",
@@ -35,6 +38,7 @@ __all__ = [
     "lists",
     "main",
     "models",
+    "reasons",
     "robustness",
     "searches",
     "serving",
