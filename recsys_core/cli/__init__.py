@@ -5,10 +5,30 @@ Exit code 0: done. 2: bad input. 1: a failure. Results go to stdout and nothing 
 Commands import what they call when they are called: torch takes seconds, and `reclens list` shouldn't.
 """
 
-from recsys_core.cli import comparisons, data, lists, models, searches, serving, workspace
+from recsys_core.cli import (
+    cohorts,
+    comparisons,
+    data,
+    lists,
+    models,
+    searches,
+    serving,
+    workspace,
+)
 from recsys_core.cli.output import app
 
-__all__ = ["app", "comparisons", "data", "lists", "main", "models", "searches", "serving", "workspace"]
+__all__ = [
+    "app",
+    "cohorts",
+    "comparisons",
+    "data",
+    "lists",
+    "main",
+    "models",
+    "searches",
+    "serving",
+    "workspace",
+]
 
 
 def main() -> None:
