@@ -13,6 +13,7 @@ from recsys_core.cli import (
     models,
     searches,
     serving,
+    words,
     workspace,
 )
 from recsys_core.cli.output import app
@@ -27,6 +28,7 @@ __all__ = [
     "models",
     "searches",
     "serving",
+    "words",
     "workspace",
 ]
 
