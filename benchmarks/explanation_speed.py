@@ -3,7 +3,7 @@
 items: ten items of one person by integrated gradients, beside Captum item by item, in one run; Captum
 once at its own 50 steps and once at the fewest that leave no larger δ than ours.
 removal: leave-one-out and sampled Shapley values of the first ten items.
-cohort: people a second, top 10 of each, by length of the history and width of the model.
+cohort: people a second, top 10 of each, drawn as they are, then by length of the history and width.
 
 The transformer (d=64, 2 blocks, 2 heads, L=200) is trained on the file for `--epochs` epochs: how many points
 a path needs depends on what was learned. Histories are real ones, cut to the last 50 or 200 items.
@@ -12,8 +12,9 @@ a path needs depends on what was learned. Histories are real ones, cut to the la
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -111,52 +112,29 @@ def fewest_steps(ranker: TransformerRanker, history: IntArray, items: Sequence[i
 
 
 def items_part(ranker: TransformerRanker, known: Histories, n_people: int) -> list[list[str]]:
+    """Ours before and after Captum, for each person."""
     rows = list[list[str]]()
     for length in (50, LENGTH):
-        seconds, at_fifty, at_delta = list[float](), list[float](), list[float]()
-        deltas, fifty_deltas, steps, points = list[float](), list[float](), list[float](), list[float]()
+        ours, at_fifty, at_delta = list[Timed[object]](), list[Timed[float]](), list[Timed[float]]()
+        deltas, steps, points = list[float](), list[float](), list[float]()
         for history in people(known, length, n_people):
             items = first_items(ranker, history).tolist()
-            own(ranker, history, items)
-            before, found = timed(lambda h=history, i=items: own(ranker, h, i))
-            delta = max(answer.relative_delta for answer in found)
-            fewest = fewest_steps(ranker, history, items, delta)
+            answers = own(ranker, history, items)
+            deltas.append(max(answer.relative_delta for answer in answers))
+            points.append(max(answer.n_steps for answer in answers))
+            fewest = fewest_steps(ranker, history, items, deltas[-1])
             steps.append(fewest)
-            fifty, fifty_delta = timed(lambda h=history, i=items: captum(ranker, h, i, 50))
-            in_fewest, _ = timed(lambda h=history, i=items, n=fewest: captum(ranker, h, i, n))
-            after, _ = timed(lambda h=history, i=items: own(ranker, h, i))
-            seconds.append((before + after) / 2)
-            at_fifty.append(fifty)
-            at_delta.append(in_fewest)
-            deltas.append(delta)
-            fifty_deltas.append(fifty_delta)
-            points.append(max(answer.n_steps for answer in found))
-        ours = np.array(seconds)
+            before = timed(lambda h=history, i=items: own(ranker, h, i))
+            at_fifty.append(timed(lambda h=history, i=items: captum(ranker, h, i, 50)))
+            at_delta.append(timed(lambda h=history, i=items, n=fewest: captum(ranker, h, i, n)))
+            after = timed(lambda h=history, i=items: own(ranker, h, i))
+            seconds, cpu_s = (before.seconds + after.seconds) / 2, (before.cpu_s + after.cpu_s) / 2
+            ours.append(Timed(seconds, cpu_s, None))
+        worst = max(run.result for run in at_fifty)
         rows += [
-            [
-                f"10 items, history {length}",
-                "RecLens",
-                ms(seconds),
-                f"{max(deltas):.1e}",
-                f"{spread(points)}",
-                "",
-            ],
-            [
-                "the same",
-                "Captum, 50 steps",
-                ms(at_fifty),
-                f"{max(fifty_deltas):.1e}",
-                "50",
-                times(at_fifty, ours),
-            ],
-            [
-                "the same",
-                "Captum, no larger δ",
-                ms(at_delta),
-                "as ours",
-                spread(steps),
-                times(at_delta, ours),
-            ],
+            [f"10 items, history {length}", "RecLens", *ms(ours), f"{max(deltas):.1e}", spread(points), ""],
+            ["the same", "Captum, 50 steps", *ms(at_fifty), f"{worst:.1e}", "50", times(at_fifty, ours)],
+            ["the same", "Captum, no larger δ", *ms(at_delta), "", spread(steps), times(at_delta, ours)],
         ]
     return rows
 
@@ -169,54 +147,62 @@ def removal_part(ranker: TransformerRanker, known: Histories, n_people: int) -> 
         ("shapley-sampling", 50),
     ]
     for method, length in asked:
-        seconds = list[float]()
+        runs = list[Timed[object]]()
         for history in people(known, length, n_people):
             items = first_items(ranker, history).tolist()
             question = Question(history, items[0], history)
-            seconds.append(timed(lambda q=question, i=items, m=method: attribute_many(ranker, q, i, m))[0])
-        rows.append([f"10 items, history {length}", method, ms(seconds), "", "", ""])
+            runs.append(timed(lambda q=question, i=items, m=method: attribute_many(ranker, q, i, m)))
+        rows.append([f"10 items, history {length}", method, *ms(runs), "", "", ""])
     return rows
 
 
 def cohort_part(ranker: TransformerRanker, dataset: Dataset, known: Histories, n: int) -> list[list[str]]:
-    """People a second; other widths have random weights, and 16 points on every path."""
-    rows = list[list[str]]()
-    for size, length in ((64, 25), (64, 50), (64, 100), (64, 200), (32, 50), (128, 50)):
+    """People a second; other widths have random weights, and 17 points on every path."""
+    rows, generator = list[list[str]](), np.random.default_rng(0)
+    as_they_are = [known[row][-LENGTH:] for row in generator.integers(len(known), size=n)]
+    for size, length in ((64, 0), (64, 25), (64, 50), (64, 100), (64, 200), (32, 50), (128, 50)):
         model = ranker if size == 64 else transformer(dataset.n_items, size)
-        options = Options(max_relative_delta=1e-2) if size == 64 else Options(n_steps=16)
-        requests = [
-            ListRequest(history, history, f"u{number}")
-            for number, history in enumerate(people(known, length, n))
-        ]
+        options = Options() if size == 64 else Options(n_steps=17)
+        own_items = people(known, length, min(n, 200)) if length else as_they_are
+        requests = [ListRequest(history, history, f"u{number}") for number, history in enumerate(own_items)]
         wanted = Wanted(K, "integrated-gradients", options)
         explain_lists(model, dataset, requests[:8], wanted)
-        seconds, table = timed(lambda m=model, r=requests, w=wanted: explain_lists(m, dataset, r, w))
-        what = f"{len(requests)} people × {K}, history {length}, d={size}"
-        rows.append(
-            [
-                what,
-                "integrated-gradients",
-                f"{1e3 * seconds / len(requests):.1f} a person",
-                "",
-                "",
-                f"{len(requests) / seconds:.1f} people/s, {len(table):,} rows",
-            ]
-        )
+        run = timed(lambda m=model, r=requests, w=wanted: explain_lists(m, dataset, r, w))
+        a_person = Timed(run.seconds / len(requests), run.cpu_s / len(requests), None)
+        per_s = f"{len(requests) / run.seconds:.1f} people/s, {len(run.result):,} rows"
+        what = f"{len(requests):,} people × {K}, history {length or 'as it is'}, d={size}"
+        rows.append([what, "integrated-gradients, a person", *ms([a_person]), "", "", per_s])
     return rows
 
 
-def timed(call: Callable[[], T]) -> tuple[float, T]:
-    start = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[T]):
+    """What a call took, by the clock and of the processor, and what it gave."""
+
+    seconds: float
+    cpu_s: float
+    result: T
+
+
+def timed(call: Callable[[], T]) -> Timed[T]:
+    start, cpu_start = time.perf_counter(), time.process_time()
     result = call()
-    return time.perf_counter() - start, result
+    return Timed(time.perf_counter() - start, time.process_time() - cpu_start, result)
 
 
-def ms(seconds: Sequence[float]) -> str:
-    return spread([1e3 * s for s in seconds], "{:.0f}")
+def ms(runs: Sequence[Timed[object]] | Sequence[Timed[float]]) -> list[str]:
+    """Milliseconds by the clock, and of the processor."""
+    return [
+        spread([1e3 * run.seconds for run in runs], "{:.0f}"),
+        spread([1e3 * run.cpu_s for run in runs], "{:.0f}"),
+    ]
 
 
-def times(theirs: Sequence[float], ours: np.ndarray) -> str:
-    return f"RecLens {spread(list(np.array(theirs) / ours), '{:.1f}')} × as fast"
+def times(theirs: Sequence[Timed[float]], ours: Sequence[Timed[object]]) -> str:
+    both = list(zip(theirs, ours, strict=True))
+    by_clock = spread([their.seconds / own.seconds for their, own in both], "{:.1f}")
+    by_processor = spread([their.cpu_s / own.cpu_s for their, own in both], "{:.1f}")
+    return f"RecLens {by_clock} × as fast, {by_processor} × of the processor"
 
 
 def main() -> None:
@@ -242,7 +228,7 @@ def main() -> None:
         rows += removal_part(ranker, known, options.people)
     if "cohort" in options.parts:
         rows += cohort_part(ranker, dataset, known, options.cohort)
-    print_table(["what", "by", "ms", "largest relative δ", "points", ""], rows)
+    print_table(["what", "by", "ms", "processor ms", "largest relative δ", "points", ""], rows)
 
 
 if __name__ == "__main__":
