@@ -7,6 +7,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 
 from recsys_core.cli import (
     causes,
+    cohorts,
     comparisons,
     concepts,
     counterfactuals,
@@ -21,6 +22,7 @@ from recsys_core.cli import (
     searches,
     serving,
     verifications,
+    words,
     workspace,
 )
 from recsys_core.cli.output import app
@@ -28,6 +30,7 @@ from recsys_core.cli.output import app
 __all__ = [
     "app",
     "causes",
+    "cohorts",
     "comparisons",
     "concepts",
     "counterfactuals",
@@ -43,6 +46,7 @@ __all__ = [
     "searches",
     "serving",
     "verifications",
+    "words",
     "workspace",
 ]
 
