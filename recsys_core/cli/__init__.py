@@ -6,29 +6,43 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    causes,
     comparisons,
+    concepts,
     counterfactuals,
     data,
     descriptions,
+    imported,
+    influences,
     lists,
     models,
+    reasons,
+    robustness,
     searches,
     serving,
+    verifications,
     workspace,
 )
 from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "causes",
     "comparisons",
+    "concepts",
     "counterfactuals",
     "data",
     "descriptions",
+    "imported",
+    "influences",
     "lists",
     "main",
     "models",
+    "reasons",
+    "robustness",
     "searches",
     "serving",
+    "verifications",
     "workspace",
 ]
 
