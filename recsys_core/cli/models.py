@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
-from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text
+from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text, without_history_text
 from recsys_core.config import SETTINGS
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
@@ -96,6 +96,10 @@ def explain(
 
     reply, moment = answer(workspace, json), models.checked_as_of(as_of)
     opened = models.open_model(reply.workspace, model)
+    alone = reason_parts.without_history_json(opened, user, item, moment)
+    if alone is not None:
+        reply.write(alone, without_history_text(alone))
+        return
     explanation = reasons.explain_item(opened, user, item, method, moment)
     found = reasons.explanation_json(opened, explanation)
     strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
