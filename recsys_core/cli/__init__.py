@@ -5,7 +5,7 @@ Exit code 0: done. 2: bad input. 1: a failure. Results go to stdout and nothing 
 Commands import what they call when they are called: torch takes seconds, and `reclens list` shouldn't.
 """
 
-from recsys_core.cli import comparisons, data, imported, lists, models, searches, serving, workspace
+from recsys_core.cli import comparisons, data, imported, lists, models, reports, searches, serving, workspace
 from recsys_core.cli.output import app
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "lists",
     "main",
     "models",
+    "reports",
     "searches",
     "serving",
     "workspace",
