@@ -5,7 +5,17 @@ Exit code 0: done. 2: bad input. 1: a failure. Results go to stdout and nothing 
 Commands import what they call when they are called: torch takes seconds, and `reclens list` shouldn't.
 """
 
-from recsys_core.cli import causes, comparisons, data, lists, models, searches, serving, workspace
+from recsys_core.cli import (
+    causes,
+    comparisons,
+    data,
+    lists,
+    models,
+    robustness,
+    searches,
+    serving,
+    workspace,
+)
 from recsys_core.cli.output import app
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "lists",
     "main",
     "models",
+    "robustness",
     "searches",
     "serving",
     "workspace",
