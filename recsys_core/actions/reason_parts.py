@@ -60,8 +60,8 @@ def without_history_json(
         return None
     dataset = model.data.dataset
     number = question_about(model, user_id, item_id, as_of).item_number
-    ranked = list_for_user(model, user_id, dataset.n_items, as_of).set_index("item_id")
-    row = ranked.loc[str(dataset.item_ids[number])]
+    ranked = list_for_user(model, user_id, dataset.n_items, as_of)
+    score, rank = ranked.loc[ranked["item_id"] == dataset.item_ids[number], ["score", "rank"]].to_numpy()[0]
     counts = item_counts(histories(dataset, model.data.split, "valid"), dataset.n_items)
     neural = isinstance(model.ranker, NeuralRanker)
     found = components_json(components_of(model, user_id, item_id, as_of)) if neural else None
@@ -69,8 +69,8 @@ def without_history_json(
         "user_id": user_id,
         "item_id": dataset.item_ids[number],
         "title": dataset.titles[number],
-        "score": float(row["score"]),
-        "rank": int(row["rank"]),
+        "score": float(score),
+        "rank": int(rank),
         "method": None,
         "attributions": [],
         "source": source,
