@@ -78,6 +78,8 @@ def _held_out_sentence(model: LoadedModel, user_id: str, k: int) -> str:
     if number == 0:
         return t("explore.no_held_out")
     rank = int(model.test.ranks[model.data.dataset.user_number(user_id)])
+    if rank == 0:
+        return t("explore.is_off_list", item=safe(model.data.dataset.titles[number]))
     key = "explore.is_hit" if rank <= k else "explore.is_miss"
     return t(key, item=safe(model.data.dataset.titles[number]), rank=f"{rank:,}", k=k)
 

@@ -60,12 +60,12 @@ def with_knowledge(data: LoadedDataset, ranked: pd.DataFrame, score_kind: ScoreK
 def strengths(scores: FloatArray, kind: ScoreKind) -> list[float]:
     """[k] each score as a share of the first one, 0 to 1: of its probability, or of the plain score.
 
-    Scores that aren't above 0 have no share: 0.
+    Scores that aren't above 0, or aren't known, have no share: 0.
     """
     if len(scores) == 0:
         return []
     shares = np.exp(scores - scores[0]) if kind == "log-probability" else scores / max(scores[0], 1e-12)
-    return np.clip(shares, 0, 1).tolist()
+    return np.clip(np.nan_to_num(shares), 0, 1).tolist()
 
 
 def rank_changes(rank_before: Sequence[float], rank: Sequence[int]) -> list[str]:

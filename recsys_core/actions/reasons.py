@@ -9,9 +9,10 @@ import numpy as np
 from recsys_core.actions.models import LoadedModel, request_for
 from recsys_core.data.split import AsOf
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.badges import badge_for
 from recsys_core.explain.explanation import Explanation, explain
-from recsys_core.explain.history import METHODS, Method, default_method
+from recsys_core.explain.history import METHODS, default_method
 from recsys_core.explain.measures import MeasuredOrder
 from recsys_core.ranker.lists import recommend
 
@@ -38,7 +39,7 @@ def explain_item(
             raise DataError(f"'{user_id}' has touched every item, so there is no list to explain")
         item_id = str(first["item_id"].iloc[0])
     number = data.dataset.item_number(item_id)
-    chosen = _method(method) or default_method(model.ranker)
+    chosen = method_named(method) or default_method(model.ranker)
     trained = () if model.verification is None else (model.verification,)
     badge = badge_for((*trained, *model.badges), chosen, data.dataset, user_id)
     return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge)
@@ -91,7 +92,12 @@ def _curves(found: MeasuredOrder) -> dict[str, Any]:
     }
 
 
-def _method(name: str | None) -> Method | None:
+def method_named(name: str | None) -> Method | None:
+    """The method of that name; None for none.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
     if name is None:
         return None
     for method in METHODS:
