@@ -6,6 +6,8 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    causes,
+    cohorts,
     comparisons,
     concepts,
     counterfactuals,
@@ -15,17 +17,22 @@ from recsys_core.cli import (
     influences,
     lists,
     models,
+    reasons,
+    reports,
     robustness,
     searches,
     serving,
     surrogates,
     verifications,
+    words,
     workspace,
 )
 from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "causes",
+    "cohorts",
     "comparisons",
     "concepts",
     "counterfactuals",
@@ -36,11 +43,14 @@ __all__ = [
     "lists",
     "main",
     "models",
+    "reasons",
+    "reports",
     "robustness",
     "searches",
     "serving",
     "surrogates",
     "verifications",
+    "words",
     "workspace",
 ]
 
