@@ -6,6 +6,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    audit_checks,
     causes,
     cohorts,
     comparisons,
@@ -13,9 +14,11 @@ from recsys_core.cli import (
     counterfactuals,
     data,
     descriptions,
+    explanation_parity,
     imported,
     influences,
     lists,
+    membership,
     models,
     reasons,
     reports,
@@ -31,6 +34,7 @@ from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "audit_checks",
     "causes",
     "cohorts",
     "comparisons",
@@ -38,10 +42,12 @@ __all__ = [
     "counterfactuals",
     "data",
     "descriptions",
+    "explanation_parity",
     "imported",
     "influences",
     "lists",
     "main",
+    "membership",
     "models",
     "reasons",
     "reports",
