@@ -16,6 +16,7 @@ import numpy as np
 
 from recsys_core.actions.models import LoadedModel, open_model
 from recsys_core.actions.samples import SAMPLE_FOLDER, SHOP_FOLDER, open_sample
+from recsys_core.actions.verifications import SLOW
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.simulate_truth import read_truth
 from recsys_core.data.split import histories, targets
@@ -30,13 +31,12 @@ from recsys_core.explain.faithfulness import (
     place_in_order,
     verdicts,
 )
-from recsys_core.explain.history import METHODS
+from recsys_core.explain.history import methods_of
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.randomisation import randomised_copy
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neighbours import fit_transitions
 from recsys_core.ranker.neural import NeuralRanker
-from recsys_core.ranker.protocol import Ranker
 from recsys_core.store.workspace import Workspace
 
 METHOD = "integrated-gradients"
@@ -67,8 +67,8 @@ def causes(model: LoadedModel) -> None:
         orders = orders_without_method(
             ranker, questions, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
         )
-        for method in METHODS:
-            if method in orders[0] or not fits(ranker, questions[0], method):
+        for method in methods_of(ranker):
+            if method in orders[0] or method in SLOW:
                 continue
             for own, values in zip(orders, importances(ranker, questions, method), strict=True):
                 own[method] = values
@@ -112,12 +112,6 @@ def place(question: Question, importance: FloatArray, cause: int) -> int:
     """The cause's place in an order of the history's items, from 0."""
     items, _ = items_of(question.history)
     return int(place_in_order(importance)[np.searchsorted(items, cause)])
-
-
-def fits(ranker: Ranker, question: Question, method: str) -> bool:
-    if method == "counts":
-        return not isinstance(ranker, NeuralRanker)
-    return method == METHOD and isinstance(ranker, NeuralRanker)
 
 
 def copies(model: LoadedModel, n: int = 200, first: int = 0) -> None:

@@ -1,5 +1,7 @@
 """Every measure of faithfulness: by hand, against captum.metrics, and what batches may not change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -168,6 +170,17 @@ def test_answers_are_the_scores_and_ranks_of_asking_one_by_one(removal: Removal)
         seen = np.setdiff1d(question.history, [7])
         ranks = [rank_of(ranker, ListRequest(versions[row], seen), 7) for row in range(5)]
         assert answer.ranks.tolist() == ranks
+
+
+def test_answers_of_a_margin_and_of_a_plain_score_are_those_of_asking_alone():
+    ranker = small_transformer(N_ITEMS)
+    plain = replace(ask([3, 1, 4], 7), explained="logit")
+    margin = replace(ask([3, 1, 4], 7), explained="margin", rival=9)
+    gone = [np.eye(3, dtype=bool)] * 3
+    found = answers(ranker, [plain, margin, ask([3, 1, 4], 7)], gone, False)
+    for question, answer in zip((plain, margin, ask([3, 1, 4], 7)), found, strict=True):
+        versions = removed(question.known, gone[0][:, items_of(question.history)[1]], in_place=False)
+        np.testing.assert_allclose(answer.scores, item_scores(ranker, question, versions), atol=2e-5)
 
 
 def test_answers_do_not_depend_on_how_questions_are_grouped(monkeypatch: pytest.MonkeyPatch):

@@ -9,8 +9,8 @@ from hand_made import WeightedSum, small_transformer
 from planted import decided_by_the_key, history_with_a_key, keyed_transformer
 
 from recsys_core.explain.answers import items_of
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.faithfulness import ItemKnowledge, importances, leave_one_out_falls, verify
-from recsys_core.explain.history import Method
 from recsys_core.explain.randomisation import randomised_copy
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.transformer import TransformerRanker

@@ -1,15 +1,16 @@
 """A ranker taught by foreign lists finds them again where they follow from histories, and says so if not."""
 
+from pathlib import Path
+
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 from app_workspace import BuiltWorkspace
-from hand_made import dataset_of, random_histories
+from command import Command
+from hand_made import random_histories
 from sklearn.metrics import ndcg_score
 
 from recsys_core.actions.models import lists_for_all, open_model
-from recsys_core.actions.surrogates import distil_lists, list_item_json, lists_of_table
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.surrogate import Surrogate, agreement, distil, explain_list_item
@@ -132,33 +133,25 @@ def test_too_few_lists_or_too_many_items_are_refused():
         distil(KNOWN, lists_of(elsewhere()), N_ITEMS, k=0)
 
 
-def test_a_table_becomes_lists_in_the_order_of_ranks_or_scores():
-    data = dataset_of({"ann": "abc", "bob": "cba"})
-    rows = pd.DataFrame(
-        {
-            "user_id": ["bob", "ann", "ann", "eve", "ann"],
-            "item_id": ["a", "c", "a", "a", "z"],
-            "rank": [1, 2, 1, 1, 3],
-        }
-    )
-    assert _rows(lists_of_table(data, rows)) == [[1, 3], [1]]
-    scores = rows.drop(columns="rank").assign(score=[0.1, 0.9, 0.2, 0.3, 0.5])
-    assert _rows(lists_of_table(data, scores)) == [[3, 1], [1]]
-    with pytest.raises(DataError, match="the table has user_id, item_id"):
-        lists_of_table(data, rows.drop(columns="rank"))
-
-
-def test_lists_of_a_kept_model_are_explained_by_a_surrogate_with_its_agreement_first(shop: BuiltWorkspace):
-    model = open_model(Workspace.open(shop.home), shop.item_knn)
-    lists = lists_of_table(model.data.dataset, lists_for_all(model, 10))
-    surrogate = distil_lists(model.data, lists, min_agreement=0.05)
-    user = str(model.data.dataset.users["user_id"].iloc[0])
-    item = str(model.data.dataset.item_ids[lists[0][0]])
-    found = list_item_json(model.data, surrogate, user, item)
+def test_lists_made_elsewhere_are_explained_with_the_agreement_first(
+    own_shop: BuiltWorkspace, tmp_path: Path
+):
+    reclens = Command(own_shop.home)
+    opened = open_model(Workspace.open(own_shop.home), own_shop.item_knn)
+    lists_for_all(opened, 10)[["user_id", "item_id", "rank"]].to_csv(tmp_path / "lists.csv", index=False)
+    reclens.json("import-recommendations", own_shop.dataset, str(tmp_path / "lists.csv"), "--name", "theirs")
+    user = str(opened.data.dataset.users["user_id"].iloc[0])
+    found = reclens.json("explain-lists", "theirs", "--user", user, "--min-agreement", "0.05")
     assert next(iter(found)) == "agreement"
     assert 0.05 <= found["agreement"]["overlap"] <= 1
-    total = sum(row["attribution"] for row in found["attributions"])
-    assert total == pytest.approx(found["score"], abs=1e-4)
-    touched = str(model.data.dataset.item_ids[model.data.dataset.events[0][0]])
-    with pytest.raises(DataError, match="so it is no candidate"):
-        list_item_json(model.data, surrogate, user, touched)
+    assert sum(row["attribution"] for row in found["attributions"]) == pytest.approx(found["score"], abs=1e-4)
+    refusal = reclens.refusal("explain-lists", "theirs", "--user", user, "--min-agreement", "1")
+    assert "100% are needed, so it can't say why items are on these lists" in refusal
+    touched = str(opened.data.dataset.item_ids[opened.data.dataset.events[0][0]])
+    options = ["--user", user, "--item", touched, "--min-agreement", "0.05"]
+    assert "so it is no candidate" in reclens.refusal("explain-lists", "theirs", *options)
+
+
+def test_a_model_that_was_trained_here_needs_no_surrogate(shop: BuiltWorkspace):
+    refusal = Command(shop.home).refusal("explain-lists", shop.item_knn, "--user", "u1")
+    assert "it explains itself: reclens explain" in refusal

@@ -18,7 +18,12 @@ MODEL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model and the data set that it learned from, ready to rank, explain and be audited."""
+    """A model and the data set that it learned from, ready to rank, explain and be audited.
+
+    Attributes:
+        verification: the badge of the default method, from training.
+        badges: those of later tests, oldest first.
+    """
 
     record: ModelRecord
     data: LoadedDataset

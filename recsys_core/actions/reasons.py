@@ -9,9 +9,10 @@ import numpy as np
 from recsys_core.actions.models import LoadedModel, request_for
 from recsys_core.data.split import AsOf
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.badges import badge_for
 from recsys_core.explain.explanation import Explanation, explain
-from recsys_core.explain.history import METHODS, Method, default_method
+from recsys_core.explain.history import METHODS, default_method
 from recsys_core.explain.measures import MeasuredOrder
 from recsys_core.ranker.lists import recommend
 

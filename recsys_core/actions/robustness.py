@@ -9,8 +9,9 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.verifications import checked_methods, questions_of
 from recsys_core.errors import ConfigError
 from recsys_core.explain.agreement import Agreement
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.faithfulness import EVERYONE
-from recsys_core.explain.history import Method, default_method
+from recsys_core.explain.history import default_method
 from recsys_core.explain.randomisation import RandomisedLayer, randomisation_check
 from recsys_core.explain.stability import agreement_of_models, agreement_under_edits
 from recsys_core.ranker.neural import NeuralRanker

@@ -4,76 +4,65 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from recsys_core.actions.data import LoadedDataset
-from recsys_core.data.dataset import Dataset, Histories
-from recsys_core.data.split import AsOf, histories
+from recsys_core.actions.loaded import LoadedModel
+from recsys_core.data.dataset import Histories
+from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.surrogate import MIN_AGREEMENT, Surrogate, distil, explain_list_item
+from recsys_core.ranker.imported import ImportedLists
 
 
-def distil_lists(
-    data: LoadedDataset,
-    lists: Histories,
-    k: int = 10,
-    as_of: AsOf = "test",
-    seed: int = 0,
-    min_agreement: float = MIN_AGREEMENT,
+def surrogate_of(
+    lists: LoadedModel, k: int = 10, seed: int = 0, min_agreement: float = MIN_AGREEMENT
 ) -> Surrogate:
-    """The surrogate of lists that were made elsewhere for the people of a data set.
+    """A ranker that was taught lists that are kept, with its agreement on people it never saw.
 
     Args:
-        data: whose people and items.
-        lists: [n_users] item numbers, the best first; empty for people without a list.
+        lists: imported ones, opened.
         k: how much of the lists is learned and compared.
-        as_of: the moment at which they were made.
         seed: decides who is held out.
         min_agreement: the overlap below which nothing will be explained.
 
     Raises:
-        DataError, ConfigError: as `distil`.
+        ConfigError: a model was trained here, or a number is out of bounds.
+        DataError: too few people have a history and a list.
     """
-    known = histories(data.dataset, data.split, as_of)
-    return distil(known, lists, data.dataset.n_items, k, seed, min_agreement)
+    if not isinstance(lists.ranker, ImportedLists):
+        raise ConfigError(
+            f"'{lists.record.name}' is a model, not lists that were made elsewhere; it explains itself: "
+            "reclens explain"
+        )
+    data = lists.data
+    known = histories(data.dataset, data.split, "test")
+    own = Histories.of([row[row > 0] for row in lists.ranker.items])
+    return distil(known, own, data.dataset.n_items, k, seed, min_agreement)
 
 
-def lists_of_table(dataset: Dataset, table: pd.DataFrame) -> Histories:
-    """[n_users] lists from a table of user_id, item_id and rank (from 1) or score (higher first).
-
-    Rows of people and items that the data set doesn't have are left out; equal ranks or scores are in the
-    order of item numbers.
+def first_on_list(lists: LoadedModel, user_id: str) -> str:
+    """The id of the first item of a person's list.
 
     Raises:
-        DataError: a column is missing.
+        NotFoundError: there is no such person.
+        DataError: they have no list.
     """
-    missing = [name for name in ("user_id", "item_id") if name not in table]
-    if missing or not {"rank", "score"} & set(table.columns):
-        found = ", ".join(map(str, table.columns))
-        raise DataError(f"lists need user_id, item_id, and rank or score; the table has {found}")
-    users = pd.Index(dataset.users["user_id"]).get_indexer(pd.Index(table["user_id"].astype(str)))
-    items = pd.Index(dataset.items["item_id"]).get_indexer(pd.Index(table["item_id"].astype(str))) + 1
-    by_rank = "rank" in table
-    key = table["rank" if by_rank else "score"].to_numpy(dtype=np.float64) * (1 if by_rank else -1)
-    known = np.flatnonzero((users >= 0) & (items > 0) & ~np.isnan(key))
-    order = known[np.lexsort((items[known], key[known], users[known]))]
-    lengths = np.bincount(users[order], minlength=dataset.n_users)
-    return Histories(items[order].astype(np.int64), np.concatenate([[0], np.cumsum(lengths)]))
+    dataset = lists.data.dataset
+    assert isinstance(lists.ranker, ImportedLists)
+    first = int(lists.ranker.items[dataset.user_number(user_id), 0])
+    if first == 0:
+        raise DataError(f"'{user_id}' has no list among these")
+    return str(dataset.item_ids[first])
 
 
-def list_item_json(
-    data: LoadedDataset, surrogate: Surrogate, user_id: str, item_id: str, as_of: AsOf = "test"
-) -> dict[str, Any]:
-    """The agreement first, then what each history item adds to an item's score by the surrogate.
+def list_item_json(lists: LoadedModel, surrogate: Surrogate, user_id: str, item_id: str) -> dict[str, Any]:
+    """The contract of `reclens explain-lists --json`: the agreement, then what each history item adds.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the surrogate doesn't agree enough with the lists, or the person has touched the item.
         ConfigError: the person has no history.
     """
-    dataset = data.dataset
-    history = histories(dataset, data.split, as_of)[dataset.user_number(user_id)]
+    dataset = lists.data.dataset
+    history = histories(dataset, lists.data.split, "test")[dataset.user_number(user_id)]
     number = dataset.item_number(item_id)
     if number in history:
         raise DataError(

@@ -8,10 +8,11 @@ from typing import Any
 from recsys_core.actions.badges import keep_badges
 from recsys_core.actions.models import LoadedModel, open_model
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.badges import people_of
 from recsys_core.explain.explanation import VERIFIED_PEOPLE, questions_to_verify
 from recsys_core.explain.faithfulness import EVERYONE
-from recsys_core.explain.history import METHODS, Method, attribute
+from recsys_core.explain.history import METHODS, methods_of
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.leaderboard import Leaderboard, leaderboard
 from recsys_core.explain.measures import DEFAULT_K
@@ -23,6 +24,7 @@ from recsys_core.store.reporter import JobReporter
 from recsys_core.store.workspace import Workspace
 
 VERIFY = "verify"
+SLOW: tuple[Method, ...] = ("shapley-sampling", "shapley-exact")
 
 
 def verify_model(
@@ -40,7 +42,7 @@ def verify_model(
     Args:
         workspace: where the model is.
         model: its id or name.
-        methods: to be tested; none = all that fit the ranker.
+        methods: to be tested; none = all that fit the ranker and take no Shapley values, which are slow.
         cohort: whom, as `attribute=value`; "" = a sample of everybody.
         people: how many at most; a badge needs 200.
         k: length of the lists that an item is on or not.
@@ -55,7 +57,7 @@ def verify_model(
     opened = open_model(workspace, model)
     asked = checked_methods(methods)
     questions = questions_of(opened, cohort, people, seed)
-    fitting: Sequence[Method] = asked or _fitting(opened, questions[0])
+    fitting = asked or tuple(own for own in methods_of(opened.ranker) if own not in SLOW)
     data = opened.data
     found = leaderboard(
         opened.ranker,
@@ -165,18 +167,6 @@ def leaderboard_json(found: Leaderboard) -> dict[str, Any]:
             for own in found.standings
         ],
     }
-
-
-def _fitting(model: LoadedModel, question: Question) -> list[Method]:
-    """The methods that this ranker can carry, found out by asking each once."""
-    fitting = list[Method]()
-    for method in METHODS:
-        try:
-            attribute(model.ranker, question, method)
-        except ConfigError:
-            continue
-        fitting.append(method)
-    return fitting
 
 
 def _known(value: Any) -> Any:

@@ -22,7 +22,9 @@ COLUMNS = [
 @app.command()
 def verify(
     model: str,
-    method: Annotated[list[str] | None, typer.Option(help="Repeated; default: all that fit.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Repeated; default: all that fit but Shapley.")
+    ] = None,
     cohort: Annotated[str, typer.Option(help="attribute=value; default: a sample of everybody.")] = "",
     people: Annotated[int, typer.Option(min=1, help="How many at most; a badge needs 200.")] = 200,
     k: Annotated[int, typer.Option(min=1, help="Length of the lists.")] = 10,

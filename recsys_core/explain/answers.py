@@ -24,7 +24,7 @@ class Answers:
     """Where the explained item stands in each version of one history.
 
     Attributes:
-        scores: [n] log-probabilities, or plain scores of a ranker that has none.
+        scores: [n] as the question asks: log-probabilities, or plain scores of a ranker that has none.
         ranks: [n] from 1, ties by item number; 0 where ranks weren't asked for.
     """
 
@@ -97,10 +97,16 @@ def _scored(
     at_once = max(1, SCORES_AT_ONCE // (ranker.n_items + 1))
     for start in range(0, len(together), at_once):
         rows = np.arange(start, min(start + at_once, len(together)))
-        masked = mask_seen(ranker.score(together.take(rows)), seen.take(owner[rows]))
+        found = ranker.score(together.take(rows))
+        scores[rows] = _own_scores(found, [questions[row] for row in owner[rows]])
+        masked = mask_seen(found, seen.take(owner[rows]))
         if with_ranks:
             ranks[rows] = _ranks(masked, items[rows])
-        scores[rows] = _own_scores(masked, items[rows], ranker)
+        is_share = np.array(
+            [questions[row].explained == "log-probability" for row in owner[rows]], dtype=bool
+        )
+        if is_share.any() and ranker.score_kind == "log-probability":
+            scores[rows] -= np.where(is_share, _log_totals(masked), 0.0)
     return scores, ranks
 
 
@@ -110,11 +116,16 @@ def _ranks(masked: ScoreArray, items: IntArray) -> IntArray:
     return 1 + (masked > own).sum(axis=1) + ties_before.sum(axis=1)
 
 
-def _own_scores(masked: ScoreArray, items: IntArray, ranker: Ranker) -> FloatArray:
-    """[n] the score of one item a row; `masked` is used up."""
-    own = masked[np.arange(len(items)), items].astype(np.float64)
-    if ranker.score_kind != "log-probability":
-        return own
+def _own_scores(scores: ScoreArray, questions: Sequence[Question]) -> FloatArray:
+    """[n] the plain score of the item that each row is asked about, or what it is ahead of its rival."""
+    rows = np.arange(len(questions))
+    own = scores[rows, [question.item_number for question in questions]].astype(np.float64)
+    rivals = np.array([question.rival or 0 for question in questions])
+    return own - np.where(rivals > 0, scores[rows, rivals], 0.0)
+
+
+def _log_totals(masked: ScoreArray) -> FloatArray:
+    """[n] log Σ exp over the candidates of each row; `masked` is used up."""
     highest = masked.max(axis=1, keepdims=True)
     np.exp(np.subtract(masked, highest, out=masked), out=masked)
-    return own - highest[:, 0] - np.log(masked.sum(axis=1, dtype=np.float64))
+    return highest[:, 0] + np.log(masked.sum(axis=1, dtype=np.float64))

@@ -7,8 +7,8 @@ import pandas as pd
 
 from recsys_core.data.dataset import Dataset, IntArray
 from recsys_core.errors import DataError
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.faithfulness import EVERYONE, Verification
-from recsys_core.explain.history import Method
 
 MAX_VALUES_LISTED = 10
 

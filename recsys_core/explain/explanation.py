@@ -7,6 +7,7 @@ import numpy as np
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.errors import DataError
+from recsys_core.explain.attributions import Attributions, Method
 from recsys_core.explain.faithfulness import (
     REMOVALS,
     Faithfulness,
@@ -16,7 +17,7 @@ from recsys_core.explain.faithfulness import (
     rival_orders,
     verify,
 )
-from recsys_core.explain.history import Attributions, Method, attribute, default_method
+from recsys_core.explain.history import attribute, default_method
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.measures import MeasuredOrder, measure_orders
 from recsys_core.explain.scoring import Question

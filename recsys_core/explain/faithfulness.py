@@ -9,7 +9,7 @@ that it rarely met. Definitions: DeYoung et al., ACL 2020 (comprehensiveness, su
 al., SIGIR 2025 (fixed sizes).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,8 @@ import numpy as np
 
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.explain.answers import answers, items_of
-from recsys_core.explain.history import Attributions, Method, attribute
+from recsys_core.explain.attributions import Attributions, Method
+from recsys_core.explain.history import attribute_people
 from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.ranker.protocol import Ranker
 
@@ -29,7 +30,10 @@ RIVALS = ("random", "recency", "popularity", "similarity")
 CEILING: Method = "leave-one-out"
 EVERYONE = ""
 
+Progress = Callable[[float], None]  # told the share that is done
+
 MIN_COHORT = 200
+PEOPLE_AT_ONCE = 16
 N_DRAWS = 2_000
 
 
@@ -220,7 +224,7 @@ def verify_methods(
     *,
     cohort: str = EVERYONE,
     explained: Ranker | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = lambda share: None,
 ) -> list[Verification]:
     """The verdicts on several methods over the same people; see `verify`.
 
@@ -239,9 +243,14 @@ def verify_methods(
     for number, method in enumerate(methods):
         if method == CEILING and explained is None:
             continue
-        for row, values in enumerate(importances(explained or ranker, questions, method)):
-            orders[row][method] = values
-            progress((number + (row + 1) / len(questions)) / len(methods) * 0.9)
+        values = importances(
+            explained or ranker,
+            questions,
+            method,
+            lambda share, done=number: progress(0.9 * (done + share) / len(methods)),
+        )
+        for own, of_method in zip(orders, values, strict=True):
+            own[method] = of_method
     figures: Figures = {removal: measure_many(ranker, questions, orders, removal) for removal in REMOVALS}
     progress(1.0)
     return verdicts(figures, methods, cohort, generator)
@@ -257,23 +266,38 @@ def orders_without_method(
     return orders
 
 
-def importances(ranker: Ranker, questions: Sequence[Question], method: Method) -> Iterator[FloatArray]:
-    """What each item of each history adds, by a method, in the order of `items_of`."""
-    if method == CEILING:
-        yield from leave_one_out_falls(ranker, questions)
-        return
-    for question, found in zip(questions, attributions_of(ranker, questions, method), strict=True):
-        yield by_item(question.history, found.values)
-
-
-def attributions_of(ranker: Ranker, questions: Sequence[Question], method: Method) -> Iterator[Attributions]:
-    """The attributions of many people's questions, in turn.
+def importances(
+    ranker: Ranker, questions: Sequence[Question], method: Method, progress: Progress = lambda share: None
+) -> list[FloatArray]:
+    """For each question what each item of `items_of` adds, by a method.
 
     Raises:
-        ConfigError: the method doesn't fit the ranker.
+        ConfigError: the method doesn't fit the ranker, or one of the histories.
     """
-    for question in questions:
-        yield attribute(ranker, question, method)
+    if method == CEILING:
+        return leave_one_out_falls(ranker, questions)
+    found = attributions_of(ranker, questions, method, progress)
+    return [by_item(question.history, own.values) for question, own in zip(questions, found, strict=True)]
+
+
+def attributions_of(
+    ranker: Ranker, questions: Sequence[Question], method: Method, progress: Progress = lambda share: None
+) -> list[Attributions]:
+    """The attributions of many people's questions, those of similar lengths worked out together.
+
+    Raises:
+        ConfigError: the method doesn't fit the ranker, or one of the histories.
+    """
+    order = np.argsort([len(question.history) for question in questions], kind="stable")
+    found = dict[int, Attributions]()
+    for start in range(0, len(order), PEOPLE_AT_ONCE):
+        rows = order[start : start + PEOPLE_AT_ONCE].tolist()
+        group = [questions[row] for row in rows]
+        items = np.array([[question.item_number] for question in group])
+        of_group = attribute_people(ranker, group, items, method)
+        found.update((row, own) for row, (own,) in zip(rows, of_group, strict=True))
+        progress(len(found) / len(questions))
+    return [found[row] for row in range(len(questions))]
 
 
 def verdicts(

@@ -23,6 +23,7 @@ from recsys_core.data.events import Askers
 from recsys_core.errors import ConfigError
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.bert4rec import Bert4RecRanker
+from recsys_core.ranker.imported import ImportedLists
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.protocol import Ranker
 
@@ -120,6 +121,8 @@ def learned_by_gradients(ranker: Ranker) -> NeuralRanker:
     Raises:
         ConfigError: it isn't; the sentence says what explains it instead.
     """
+    if isinstance(ranker, ImportedLists):
+        raise ConfigError("these lists were made elsewhere, so nobody here knows what taught them")
     if not isinstance(ranker, NeuralRanker):
         raise ConfigError(
             "this ranker counts instead of learning from one example after the other; its counts say exactly "

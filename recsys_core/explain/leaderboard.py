@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from recsys_core.data.dataset import FloatArray
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.faithfulness import (
     CEILING,
     EVERYONE,
@@ -23,7 +24,6 @@ from recsys_core.explain.faithfulness import (
     orders_without_method,
     verdicts,
 )
-from recsys_core.explain.history import Method
 from recsys_core.explain.measures import (
     DEFAULT_K,
     MeasuredOrder,
@@ -174,12 +174,9 @@ def _explained(
     if method == CEILING:
         falls = leave_one_out_falls(ranker, questions)
         return _Explained(falls, np.nan, (time.perf_counter() - start) / len(questions))
-    values, deltas = list[FloatArray](), list[float]()
-    pairs = zip(questions, attributions_of(ranker, questions, method), strict=True)
-    for number, (question, found) in enumerate(pairs, start=1):
-        values.append(by_item(question.history, found.values))
-        deltas.append(found.relative_delta)
-        progress(number / len(questions))
+    found = attributions_of(ranker, questions, method, progress)
+    values = [by_item(question.history, own.values) for question, own in zip(questions, found, strict=True)]
+    deltas = [own.relative_delta for own in found]
     known = [delta for delta in deltas if not np.isnan(delta)]
     return _Explained(values, max(known, default=np.nan), (time.perf_counter() - start) / len(questions))
 

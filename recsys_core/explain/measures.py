@@ -27,6 +27,7 @@ from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.ranker.protocol import Ranker, ScoreKind
 
 N_STEPS = 10
+PEOPLE_AT_ONCE = 500  # whose versions are made together
 DEFAULT_K = 10
 N_SETS = 50  # drawn for the infidelity of one explanation
 
@@ -124,15 +125,20 @@ def measure_orders(
         k: length of the list that an item is on, or not.
         with_ranks: without them it is faster for rankers that read texts; what needs them is NaN, ranks 0.
     """
-    gone = [np.concatenate([_versions(place_in_order(values)) for values in own.values()]) for own in orders]
-    found = answers(ranker, questions, gone, removal == "mask-in-place", with_ranks)
-    return [
-        {
-            name: _measured(part, len(items_of(question.history)[0]), k, ranker.score_kind)
-            for name, part in zip(own, _split(answer, len(own)), strict=True)
-        }
-        for question, own, answer in zip(questions, orders, found, strict=True)
-    ]
+    found = list[dict[str, MeasuredOrder]]()
+    for start in range(0, len(questions), PEOPLE_AT_ONCE):
+        some = slice(start, start + PEOPLE_AT_ONCE)
+        asked, own = questions[some], orders[some]
+        gone = [np.concatenate([_versions(place_in_order(values)) for values in one.values()]) for one in own]
+        given = answers(ranker, asked, gone, removal == "mask-in-place", with_ranks)
+        found += [
+            {
+                name: _measured(part, len(items_of(question.history)[0]), k, ranker.score_kind)
+                for name, part in zip(one, _split(answer, len(one)), strict=True)
+            }
+            for question, one, answer in zip(asked, own, given, strict=True)
+        ]
+    return found
 
 
 def mean_measures(people: Sequence[Measures]) -> Measures:

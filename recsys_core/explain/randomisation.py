@@ -13,7 +13,7 @@ from torch import nn
 
 from recsys_core.errors import ConfigError
 from recsys_core.explain.agreement import Agreement, agreement, explained_by
-from recsys_core.explain.history import Method
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.protocol import Ranker

@@ -1,12 +1,13 @@
 """Does an explanation stay where little changes: another seed of training, one item more or less?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from recsys_core.data.dataset import Histories
 from recsys_core.explain.agreement import Agreement, agreement, explained_by
-from recsys_core.explain.history import Method
+from recsys_core.explain.attributions import Method
 from recsys_core.explain.scoring import Question, removed
 from recsys_core.ranker.protocol import Ranker
 
@@ -83,4 +84,4 @@ def with_one_more(question: Question, n_items: int, generator: np.random.Generat
 
 def _about(question: Question, known: Histories) -> Question:
     """The same question of another history; the candidates stay."""
-    return Question(known.items, question.item_number, question.seen, known.context, known.askers)
+    return replace(question, history=known.items, context=known.context, askers=known.askers)

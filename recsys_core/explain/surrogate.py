@@ -15,7 +15,8 @@ import scipy.sparse as sp
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.explain.history import Attributions, attribute
+from recsys_core.explain.attributions import Attributions
+from recsys_core.explain.history import attribute
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neighbours import WHOLE_HISTORY, NeighbourRanker
 from recsys_core.ranker.top_k import mask_seen, top_k
