@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from recsys_core.actions.models import WEIGHTS_FILE, LoadedModel
+from recsys_core.actions.loaded import LoadedModel, content_sha256
 from recsys_core.data.validate import INTERACTIONS
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.result import AuditResult, AuditSettings
@@ -49,7 +49,7 @@ def report_html(model: LoadedModel, result: AuditResult) -> str:
         dataset=data.name,
         dataset_sha256=data.folder_sha256[INTERACTIONS],
         model=f"{model.record.name} ({model.ranker_name}, seed {model.seed})",
-        model_sha256=model.record.folder_sha256[WEIGHTS_FILE],
+        model_sha256=content_sha256(model.record),
         command=rerun_command(model, result.settings),
         versions={"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,6 @@
 """Training models, opening kept ones, and what they rank."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +9,10 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from recsys_core.actions.badges import read_badges
 from recsys_core.actions.data import LoadedDataset, open_dataset
+from recsys_core.actions.imported import check_askable, is_imported, open_lists
+from recsys_core.actions.loaded import MODEL_FILE, MODEL_VERSION, RANKS_FILE, WEIGHTS_FILE, LoadedModel
 from recsys_core.config import EnsembleSettings, Settings, make_settings, read_settings
 from recsys_core.data.split import AsOf, histories
 from recsys_core.encoder.cache import TextVectors
@@ -23,17 +25,18 @@ from recsys_core.pipeline import (
     Progress,
     TrainedModel,
     learn,
-    recommend_for_wish,
     reranker_of,
     train_model,
 )
 from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.evaluation import Evaluation, evaluate
+from recsys_core.ranker.imported import ImportedLists, evaluate_lists, listed
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
@@ -41,27 +44,8 @@ from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.processes import joined_processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
 
-WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
 NGRAMS_FILE = "ngrams.safetensors"
-MODEL_VERSION = 1
 KEPT_K = 10  # of the lists that the kept figures are about
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model and the data set that it learned from, ready to rank, explain and be audited."""
-
-    record: ModelRecord
-    data: LoadedDataset
-    ranker_name: str
-    settings: Settings
-    seed: int
-    ranker: Ranker
-    valid: Evaluation
-    test: Evaluation
-    log: TrainingLog | None
-    verification: Verification | None
-    text: TextVectors | None
 
 
 def train(
@@ -132,9 +116,11 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"an ensemble is made of 2 or more different trained models, and members is "
             f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
         )
-    foreign = [record.name for record in records if record.dataset_id != dataset.id]
-    if foreign:
+    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    lists = [record.name for record in records if is_imported(record)]
+    if lists:
+        raise ConfigError(f"{', '.join(lists)}: imported lists have no scores, so an ensemble can't use them")
     if settings.weights and len(settings.weight_values) != len(records):
         raise ConfigError(
             f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
@@ -151,6 +137,10 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
     """
     record = workspace.resolve("model", model)
     folder = workspace.checked_folder(record)
+    if data is None or data.record.id != record.dataset_id:
+        data = open_dataset(workspace, record.dataset_id)
+    if is_imported(record):
+        return open_lists(folder, record, data)
     kept = read_json(folder / MODEL_FILE)
     if kept.get("version") != MODEL_VERSION:
         raise StoreError(
@@ -159,8 +149,6 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         )
     settings = read_settings(kept["ranker"], kept["settings"])
     ranks = pd.read_parquet(folder / RANKS_FILE)
-    if data is None or data.record.id != record.dataset_id:
-        data = open_dataset(workspace, record.dataset_id)
     ranker = load_ranker(settings, folder / WEIGHTS_FILE, choose_device())
     return LoadedModel(
         record=record,
@@ -174,6 +162,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
         text=_text(kept, ranker, folder),
+        badges=read_badges(record, folder),
     )
 
 
@@ -184,6 +173,9 @@ def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", 
     kept = model.valid if part == "valid" else model.test
     if k == kept.k and kept.complete:
         return kept
+    if isinstance(model.ranker, ImportedLists):
+        kept.mean(f"ndcg@{k}")  # refuses the other part, and what is beyond the lists
+        return evaluate_lists(model.ranker, model.data.dataset, model.data.split, k)
     return evaluate(model.ranker, model.data.dataset, model.data.split, part, k)
 
 
@@ -211,6 +203,7 @@ def list_for_user(
         NotFoundError: no such person or item.
         ConfigError: there is no such re-ranking.
     """
+    check_askable(model.ranker, as_of, without_items, keep_repeats, rerank)
     return _lists(model, [request_for(model, user_id, as_of, without_items, keep_repeats)], k, rerank)
 
 
@@ -245,6 +238,7 @@ def lists_for_all(
 ) -> pd.DataFrame:
     """Everybody's list, one under the other; `rerank` as in `list_for_user`."""
     data = model.data
+    check_askable(model.ranker, as_of, (), keep_repeats, rerank)
     users = np.arange(data.dataset.n_users)
     return _lists(model, list_requests(data.dataset, data.split, users, as_of, keep_repeats), k, rerank)
 
@@ -257,11 +251,9 @@ def list_for_history(
     rerank: str | None = None,
 ) -> pd.DataFrame:
     """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
-    numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
-    off = (
-        numbers
-        if seen is None
-        else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
+    numbers, off = (
+        np.array([model.data.dataset.item_number(item_id) for item_id in ids], dtype=np.int64)
+        for ids in (history, history if seen is None else seen)
     )
     return _lists(model, [ListRequest(numbers, off)], k, rerank)
 
@@ -303,6 +295,8 @@ def checked_part(value: str) -> Literal["valid", "test"]:
 def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int, rerank: str | None) -> pd.DataFrame:
     """The lists; who has no history is served by popularity where the ranker knows nothing better."""
     data, popularity = model.data, None
+    if isinstance(model.ranker, ImportedLists) and all(request.user_id for request in requests):
+        return listed(model.ranker, data.dataset, [request.user_id for request in requests], k)
     if any(len(request.history) == 0 for request in requests):
         popularity = item_counts(histories(data.dataset, data.split, "valid"), data.dataset.n_items)
     reranker = None if rerank is None else reranker_of(model.ranker, data.dataset, data.split, rerank)
@@ -349,8 +343,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     save_ranker(trained.ranker, folder / WEIGHTS_FILE)
     ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
-    text = trained.text
-    if text is not None and text.ngrams is not None:
+    if (text := trained.text) is not None and text.ngrams is not None:
         text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,

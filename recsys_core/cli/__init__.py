@@ -6,13 +6,22 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    causes,
     cohorts,
     comparisons,
+    concepts,
+    counterfactuals,
     data,
+    descriptions,
+    imported,
+    influences,
     lists,
     models,
+    reasons,
+    robustness,
     searches,
     serving,
+    verifications,
     words,
     workspace,
 )
@@ -20,14 +29,23 @@ from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "causes",
     "cohorts",
     "comparisons",
+    "concepts",
+    "counterfactuals",
     "data",
+    "descriptions",
+    "imported",
+    "influences",
     "lists",
     "main",
     "models",
+    "reasons",
+    "robustness",
     "searches",
     "serving",
+    "verifications",
     "words",
     "workspace",
 ]

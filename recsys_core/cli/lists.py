@@ -72,7 +72,7 @@ def recommend(
 def _write(reply: Answer, lists: pd.DataFrame, out: Path | None) -> None:
     rows = [{str(key): value for key, value in row.items()} for row in lists.to_dict("records")]
     text = f"{len(lists):,} rows in {out}" if out else table_text(rows, SHOWN_COLUMNS)
-    others = sorted(set(lists["source"]) - {"history"})
+    others = sorted(set(lists["source"]) - {"history", "imported"})
     if others and not out:
         text += f"\nnote: without a history, made from {' or '.join(others)}"
     reply.write({"recommendations": [row | {"user_id": row["user_id"] or None} for row in rows]}, text)

@@ -40,12 +40,14 @@ class Evaluation:
         held_out: the ranks of everybody's held-out items, in the order of `data.split.all_targets`.
         k: length of the lists behind `lists`.
         lists: what these lists are like.
+        longest: how far the ranks are known, where they come from lists that end; None = all of them.
     """
 
     part: Part
     held_out: RelevantRanks
     k: int
     lists: ListMeasures
+    longest: int | None = None
 
     @property
     def ranks(self) -> IntArray:
@@ -68,8 +70,10 @@ class Evaluation:
         return int((self.held_out.n_relevant > 0).sum())
 
     def knows(self, metric: str) -> bool:
-        """Whether a metric can be told from what is kept, without ranking again."""
+        """Whether a metric can be told from what is kept, without ranking again, or never can be."""
         name, k = name_and_k(metric)
+        if self.longest is not None and (name == AUC or k > self.longest):
+            return True  # and `per_person` says why not
         if name in (*PERSON_MEASURES, *CATALOGUE_MEASURES):
             return self.complete and k == self.k
         return self.complete or name not in (AUC, "serendipity")
@@ -78,9 +82,11 @@ class Evaluation:
         """[n_users] a metric like `ndcg@10`, `auc` or `novelty@10`; NaN for people who have no value.
 
         Raises:
-            ConfigError: no such metric, one of whole catalogues, or one of lists at another k than was kept.
+            ConfigError: no such metric, one of whole catalogues, one of lists at another k than was kept, or
+                one that reaches beyond lists that end.
         """
         name, k = name_and_k(metric)
+        self._check_reach(metric, name, k)
         if name in PERSON_MEASURES:
             self._check_k(metric, k)
             return getattr(self.lists, name)
@@ -96,6 +102,7 @@ class Evaluation:
         """
         name, k = name_and_k(metric)
         if name in CATALOGUE_MEASURES:
+            self._check_reach(metric, name, k)
             self._check_k(metric, k)
             return getattr(self.lists, name)
         values = self.per_person(metric)
@@ -103,9 +110,17 @@ class Evaluation:
         return float(values.mean()) if len(values) else float("nan")
 
     def summary(self) -> dict[str, float]:
-        """The headline figures at k, AUC, and what the lists are like."""
+        """The headline figures at k, AUC where all ranks are known, and what the lists are like."""
         names = [f"{name}@{self.k}" for name in (*HEADLINE, *CATALOGUE_MEASURES, *PERSON_MEASURES)]
-        return {name: self.mean(name) for name in [*names, AUC]}
+        return {name: self.mean(name) for name in [*names, *([AUC] if self.longest is None else [])]}
+
+    def _check_reach(self, metric: str, name: str, k: int) -> None:
+        if self.longest is None or (name != AUC and k <= self.longest):
+            return
+        if self.longest == 0:
+            raise ConfigError(f"imported lists are for the test items; '{metric}' of {self.part} isn't known")
+        reach = f"'{metric}' isn't known: the imported lists end after {self.longest} places"
+        raise ConfigError(f"{reach}, and beyond them nothing is; write a k up to {self.longest}")
 
     def _check_k(self, metric: str, k: int) -> None:
         if k != self.k:

@@ -14,6 +14,7 @@ from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
 from recsys_core.data.events import Askers, EventContext
 from recsys_core.data.split import AsOf, Split, histories
 from recsys_core.metrics.ranking import target_ranks
+from recsys_core.ranker.imported import ImportedLists
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.profile import ProfileRanker
@@ -25,7 +26,7 @@ from recsys_core.ranker.top_k import candidate_scores, mask_seen, top_k
 BATCH_USERS = 512  # all of whose scores exist at once
 SEARCHED_USERS = 4096
 
-Source = Literal["history", "profile", "wish", "popularity"]
+Source = Literal["history", "profile", "wish", "popularity", "imported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def without(request: ListRequest, items: Sequence[int]) -> ListRequest:
 
 def source_of(ranker: Ranker, request: ListRequest) -> Source:
     """What a list is made from: the history, else the allowed attributes of the person, else popularity."""
+    if isinstance(ranker, ImportedLists):
+        return "imported"
     if isinstance(ranker, PopularityRanker):
         return "popularity"
     if len(request.history):

@@ -10,7 +10,7 @@ from recsys_core.data.dataset import Histories, IntArray
 
 ScoreArray = NDArray[np.float32]
 
-ScoreKind = Literal["log-probability", "count", "similarity"]
+ScoreKind = Literal["log-probability", "count", "similarity", "imported"]
 
 
 class Ranker(Protocol):
