@@ -1,5 +1,6 @@
 """The commands that explain: their JSON is a contract, and a change is what the list really does."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,31 @@ def test_describe_gives_shares_intervals_and_a_paragraph(reclens: Command) -> No
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in found["parameters"])
     assert all(cohort["n"] >= 11 for cohort in found["cohorts"])
     assert "Measured on" in reclens.run("describe", "knn", "--people", "30").stdout
+
+
+def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -> None:
+    """Of items a to e, e was touched by all six people, d by five and so on."""
+    rows = [
+        f"u{n},{item},{100 * n + place}"
+        for n in range(6)
+        for place, item in enumerate("abcde")
+        if place >= n - 1
+    ]
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+    (tmp_path / "users.csv").write_text("user_id,colour\nnew,red\nu0,blue\n")
+    command = Command(tmp_path / "home")
+    files = ["--interactions", str(tmp_path / "log.csv"), "--users", str(tmp_path / "users.csv")]
+    command.json("ingest", "small", *files)
+    command.json("train", "small", "--ranker", "item-knn", "--name", "knn")
+    found = command.json("explain", "knn", "--user", "new")
+    first = command.json("recommend", "knn", "--user", "new", "--k", "1")["recommendations"][0]
+    assert (found["item_id"], found["rank"], found["score"]) == (first["item_id"], 1, first["score"])
+    assert (found["popularity_rank"], found["attributions"], found["components"]) == (1, [], None)
+    assert found["training_interactions"] == first["score"]
+    assert "made from popularity" in command.run("explain", "knn", "--user", "new").stdout
+    assert "no history" in command.refusal("counterfactual", "knn", "--user", "new", "--k", "2")
+    lifted = command.json("counterfactual", "knn", "--user", "new", "--item", "a", "--k", "1", "--add")
+    assert lifted["rank_before"] > 1
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,12 @@ def numbers(change: Change) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("name", RANKERS)
-@pytest.mark.parametrize("k", [1, 3])
-def test_removal_is_as_small_as_exhaustive_search_finds(name: str, k: int) -> None:
+@pytest.mark.parametrize(("rank", "k"), [(1, 1), (1, 3), (2, 3)])
+def test_removal_is_as_small_as_exhaustive_search_finds(name: str, rank: int, k: int) -> None:
     ranker = RANKERS[name](LEARNED_FROM, N_ITEMS)
     found_some = 0
     for history in [[3, 1, 4, 1, 5, 9], [2, 7, 1, 8], [16, 18, 3, 9, 8, 20, 10], [6]]:
-        question = ask(history, item_at(ranker, history, 1))
+        question = ask(history, item_at(ranker, history, rank))
         change = smallest_removal(ranker, question, Goal("leave", k))
         smallest = exhaustive(
             sorted(set(history)), lambda gone, q=question: rank_without(ranker, q, gone) > k
@@ -106,7 +106,7 @@ def test_removal_is_as_small_as_exhaustive_search_finds(name: str, k: int) -> No
         if smallest:
             found_some += 1
             assert change.minimal and change.smallest
-            assert change.rank_before == 1
+            assert change.rank_before == rank
             assert change.rank_after == rank_without(ranker, question, numbers(change)) > k
     assert found_some
 
@@ -205,6 +205,30 @@ def test_a_large_set_is_minimal_once_all_its_subsets_failed(monkeypatch: pytest.
     )
     monkeypatch.setattr(counterfactual, "LARGEST_PROVEN", 6)
     assert not smallest_removal(ranker, question, Goal("leave", 1)).minimal
+
+
+def test_for_a_sum_the_first_place_is_lost_with_the_fewest_items_that_can_do_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against each competitor the best items to go are those that hold it down most: counted here."""
+    monkeypatch.setattr(counterfactual, "AFFORDABLE", 40)  # no pairs: the orders alone must find it
+    generator = np.random.default_rng(5)
+    sizes = list[int]()
+    for _ in range(20):
+        weights = generator.gamma(1.0, size=(61, 61))
+        history = list(range(1, 31))
+        ranker = WeightedSum(weights)
+        item = item_at(ranker, history, 1)
+        weights[1:31, item] += 0.25
+        change = smallest_removal(ranker, ask(history, item), Goal("leave", 1))
+        fewest = 31
+        for other in set(range(31, 61)) - {item}:
+            margins = np.sort(weights[1:31, item] - weights[1:31, other])[::-1]
+            gives_way = margins.sum() - margins.cumsum() < 0
+            fewest = min(fewest, int(np.argmax(gives_way)) + 1 if gives_way.any() else 31)
+        sizes.append(len(change.items))
+        assert len(change.items) == fewest
+    assert max(sizes) > 3
 
 
 def test_a_set_found_without_a_hint_is_cut_down_to_a_minimal_one(monkeypatch: pytest.MonkeyPatch) -> None:

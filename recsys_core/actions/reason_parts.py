@@ -4,11 +4,13 @@ from math import isfinite
 from typing import Any
 
 from recsys_core.actions.counterfactuals import question_about
-from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.models import LoadedModel, list_for_user, list_source, request_for
 from recsys_core.actions.reasons import method_named
-from recsys_core.data.split import AsOf
+from recsys_core.data.split import AsOf, histories
 from recsys_core.explain.components import NEUTRAL, Components, explain_components
 from recsys_core.explain.contrast import Contrast, contrast
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.popularity import item_counts
 
 
 def contrast_items(
@@ -41,6 +43,44 @@ def components_of(model: LoadedModel, user_id: str, item_id: str | None, as_of: 
     """
     (found,) = explain_components(model.ranker, [question_about(model, user_id, item_id, as_of)])
     return found
+
+
+def without_history_json(
+    model: LoadedModel, user_id: str, item_id: str | None, as_of: AsOf = "test"
+) -> dict[str, Any] | None:
+    """What `reclens explain` answers about somebody without a history; None where there is one.
+
+    Their list is made from the profile and from popularity, so these explain it.
+
+    Raises:
+        NotFoundError: no such person or item.
+    """
+    source = list_source(model, user_id, as_of)
+    if source == "history" or len(request_for(model, user_id, as_of).history):
+        return None
+    dataset = model.data.dataset
+    number = question_about(model, user_id, item_id, as_of).item_number
+    ranked = list_for_user(model, user_id, dataset.n_items, as_of)
+    score, rank = ranked.loc[ranked["item_id"] == dataset.item_ids[number], ["score", "rank"]].to_numpy()[0]
+    counts = item_counts(histories(dataset, model.data.split, "valid"), dataset.n_items)
+    neural = isinstance(model.ranker, NeuralRanker)
+    found = components_json(components_of(model, user_id, item_id, as_of)) if neural else None
+    return {
+        "user_id": user_id,
+        "item_id": dataset.item_ids[number],
+        "title": dataset.titles[number],
+        "score": float(score),
+        "rank": int(rank),
+        "method": None,
+        "attributions": [],
+        "source": source,
+        "training_interactions": int(counts[number]),
+        "popularity_rank": 1 + int((counts[1:] > counts[number]).sum()),
+        "components": found,
+        "verified": False,
+        "reason": "this person has no history at this moment, so no item of it can be the reason; "
+        f"the list is made from {'the profile and popularity' if source == 'profile' else 'popularity'}",
+    }
 
 
 def contrast_json(model: LoadedModel, found: Contrast) -> dict[str, Any]:

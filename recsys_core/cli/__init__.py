@@ -6,6 +6,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    audit_checks,
     causes,
     cohorts,
     comparisons,
@@ -13,11 +14,14 @@ from recsys_core.cli import (
     counterfactuals,
     data,
     descriptions,
+    explanation_parity,
     imported,
     influences,
     lists,
+    membership,
     models,
     reasons,
+    reports,
     robustness,
     searches,
     serving,
@@ -29,6 +33,7 @@ from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "audit_checks",
     "causes",
     "cohorts",
     "comparisons",
@@ -36,12 +41,15 @@ __all__ = [
     "counterfactuals",
     "data",
     "descriptions",
+    "explanation_parity",
     "imported",
     "influences",
     "lists",
     "main",
+    "membership",
     "models",
     "reasons",
+    "reports",
     "robustness",
     "searches",
     "serving",

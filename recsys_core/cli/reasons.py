@@ -25,3 +25,13 @@ def components_text(found: dict[str, Any]) -> str:
     return f"From {found['baseline_score']:.4f}, nothing known, to {found['score']:.4f}:\n" + table_text(
         found["parts"], ["part", "contribution", "absent"]
     )
+
+
+def without_history_text(found: dict[str, Any]) -> str:
+    """What explains the list of somebody without a history."""
+    text = (
+        f"'{found['title']}' is number {found['rank']} for {found['user_id']}: {found['reason']}\n"
+        f"By popularity it is number {found['popularity_rank']}; it was chosen "
+        f"{found['training_interactions']:,} times in training."
+    )
+    return text if found["components"] is None else f"{text}\n{components_text(found['components'])}"

@@ -22,9 +22,9 @@ from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.protocol import Ranker
 
 AFFORDABLE = 2_500  # sets that are ranked to prove that no smaller one does it
-AFFORDABLE_READ = 200  # by a cross-encoder, which reads some dozen pairs of texts for each
+AFFORDABLE_READ = 20  # by a cross-encoder, which reads some dozen pairs of texts for each
 LARGEST_PROVEN = 10  # items of a set, all of whose subsets are ranked
-ORDERS = 20
+ORDERS, ORDERS_READ = 20, 1  # competitors for each of which an order is suggested
 BEAM = 3
 BEYOND_WINDOW = 50  # events that may move into the window when others go
 
@@ -94,7 +94,8 @@ class _Removals:
             known, place, len(self.items)
         )  # [length] whose event it is; n = of none of them
         self.known: dict[bytes, Standings] = {}
-        self.affordable = AFFORDABLE_READ if isinstance(ranker, CrossEncoderRanker) else AFFORDABLE
+        reads = isinstance(ranker, CrossEncoderRanker)
+        self.affordable, self.n_orders = (AFFORDABLE_READ, ORDERS_READ) if reads else (AFFORDABLE, ORDERS)
 
     def smallest(self) -> Change:
         """What is found, confirmed by a list of its own: in a batch, scores may differ in their last bits."""
@@ -134,9 +135,7 @@ class _Removals:
     def _first_of_orders(self, singles: Standings) -> BoolArray | None:
         """The shortest beginning of any suggested order that reaches the goal when it is ranked."""
         tried = [row for order in self._orders(singles) for row in self._around_prediction(order, singles)]
-        rows = np.unique(np.array(tried).reshape(len(tried), len(self.items)), axis=0)
-        if len(rows) == 0:
-            return None
+        rows = np.unique([*tried, np.ones(len(self.items), dtype=bool)], axis=0)
         standings = self._rank(rows)
         if not standings.reached.any():
             return None
@@ -151,10 +150,13 @@ class _Removals:
         if self.rerankings.goal.kind == "overtaken":
             return own
         falling = -np.sort(-np.maximum(effects, 0), axis=0).cumsum(axis=0)
-        needed = (self.rerankings.now.leads + falling > 0).sum(axis=0)  # items until it would pass
-        first = np.lexsort((self.rerankings.now.leads[0], needed))[:ORDERS]
+        leads = self.rerankings.now.leads[0]
+        needed = (leads - falling > 0).sum(axis=0)  # items that go until the competitor would pass
+        first = np.lexsort((leads, needed, leads < 0))[: self.n_orders]  # who is above already comes last
         k = self.rerankings.goal.k
-        together = [effects[:, first[:n]].mean(axis=1) for n in {min(k, ORDERS), min(2 * k, ORDERS)}]
+        together = [
+            effects[:, first[:n]].mean(axis=1) for n in {min(k, self.n_orders), min(2 * k, self.n_orders)}
+        ]
         each = [effects[:, competitor] for competitor in first]
         return own + [np.argsort(-effect, kind="stable") for effect in [*each, *together]]
 

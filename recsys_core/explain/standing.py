@@ -14,7 +14,7 @@ from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.explain.scoring import BATCH_ROWS, BoolArray, Question
 from recsys_core.ranker.protocol import Ranker, ScoreArray
 
-POOL = 300  # of the candidates: those whose scores are kept, because they are near enough to pass the item
+POOL = 300  # at least; the candidates whose scores are kept, because they are near enough to pass the item
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Rerankings:
         self.n_ranked = 0
         self.pool = np.zeros(0, dtype=np.int64)
         base = self._scores(question.known)[0, self.others]
-        nearest = np.argsort(-base, kind="stable")[:POOL]
+        nearest = np.argsort(-base, kind="stable")[: max(POOL, 2 * goal.k)]
         self.pool = self.others[nearest]
         self.now = self.of(question.known)
 
