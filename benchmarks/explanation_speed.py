@@ -168,7 +168,7 @@ def cohort_part(ranker: TransformerRanker, dataset: Dataset, known: Histories, n
         wanted = Wanted(K, "integrated-gradients", options)
         explain_lists(model, dataset, requests[:8], wanted)
         run = timed(lambda m=model, r=requests, w=wanted: explain_lists(m, dataset, r, w))
-        a_person = Timed(run.seconds / len(requests), run.cpu_s / len(requests), None)
+        a_person = Timed[object](run.seconds / len(requests), run.cpu_s / len(requests), None)
         per_s = f"{len(requests) / run.seconds:.1f} people/s, {len(run.result):,} rows"
         what = f"{len(requests):,} people × {K}, history {length or 'as it is'}, d={size}"
         rows.append([what, "integrated-gradients, a person", *ms([a_person]), "", "", per_s])

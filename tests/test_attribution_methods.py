@@ -320,8 +320,8 @@ def test_what_it_took_is_counted():
 
 def test_a_long_history_does_not_lose_a_place():
     """Longer than the cache holds: pieces of one row each."""
-    ranker = small_transformer(N_ITEMS, max_length=1_100)
-    history = random_histories(2, 1, N_ITEMS, 1_100, shortest=1_100)[0]
+    ranker = small_transformer(N_ITEMS, max_length=2_100)
+    history = random_histories(2, 1, N_ITEMS, 2_100, shortest=2_100)[0]
     question = Question(history, 7, history)
     found = attribute(ranker, question, "gradient-x-input")
     expected = captum_by_layer(LayerGradientXActivation, ranker, question)

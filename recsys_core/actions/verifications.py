@@ -12,7 +12,7 @@ from recsys_core.explain.attributions import Method
 from recsys_core.explain.badges import people_of
 from recsys_core.explain.explanation import VERIFIED_PEOPLE, questions_to_verify
 from recsys_core.explain.faithfulness import EVERYONE
-from recsys_core.explain.history import METHODS, methods_of
+from recsys_core.explain.history import METHODS, quick_methods_of
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.leaderboard import Leaderboard, leaderboard
 from recsys_core.explain.measures import DEFAULT_K
@@ -24,7 +24,6 @@ from recsys_core.store.reporter import JobReporter
 from recsys_core.store.workspace import Workspace
 
 VERIFY = "verify"
-SLOW: tuple[Method, ...] = ("shapley-sampling", "shapley-exact")
 
 
 def verify_model(
@@ -57,7 +56,7 @@ def verify_model(
     opened = open_model(workspace, model)
     asked = checked_methods(methods)
     questions = questions_of(opened, cohort, people, seed)
-    fitting = asked or tuple(own for own in methods_of(opened.ranker) if own not in SLOW)
+    fitting = asked or quick_methods_of(opened.ranker)
     data = opened.data
     found = leaderboard(
         opened.ranker,

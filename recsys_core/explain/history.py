@@ -38,6 +38,7 @@ __all__ = [
     "attribute_people",
     "default_method",
     "methods_of",
+    "quick_methods_of",
 ]
 
 NO_HISTORY = "this person has no history yet, so no item of it can be the reason; the list is by popularity"
@@ -55,12 +56,14 @@ class MethodKind:
         carried_by: which rankers it fits.
         baselines: what it can compare with, its default first; a ranker may lack some.
         adds_up: whether its values promise to sum to the difference of the scores.
+        is_quick: whether hundreds of people can be explained in a minute or so, whatever their histories.
     """
 
     run: Run
     carried_by: Callable[[Ranker], bool]
     baselines: tuple[Baseline, ...]
     adds_up: bool
+    is_quick: bool = True
 
 
 def _of_neural(
@@ -117,8 +120,10 @@ METHODS: dict[Method, MethodKind] = {
     ),
     "counts": MethodKind(_one_by_one(_counts), _is_sum, ("removed",), adds_up=True),
     "leave-one-out": MethodKind(_one_by_one(leave_one_out), _is_any, _REMOVALS, adds_up=False),
-    "shapley-sampling": MethodKind(_one_by_one(shapley_sampling), _is_any, _REMOVALS, adds_up=True),
-    "shapley-exact": MethodKind(_one_by_one(shapley_exact), _is_any, _REMOVALS, adds_up=True),
+    "shapley-sampling": MethodKind(
+        _one_by_one(shapley_sampling), _is_any, _REMOVALS, adds_up=True, is_quick=False
+    ),
+    "shapley-exact": MethodKind(_one_by_one(shapley_exact), _is_any, _REMOVALS, adds_up=True, is_quick=False),
     "gradient-shap": MethodKind(_of_neural(gradient_shap), _is_neural, _GRADIENT_BASELINES, adds_up=False),
     "gradient-x-input": MethodKind(_of_neural(gradient_x_input), _is_neural, ("zero",), adds_up=False),
     "attention-rollout": MethodKind(_of_neural(attention_rollout), attends, ("removed",), adds_up=False),
@@ -133,6 +138,11 @@ def default_method(ranker: Ranker) -> Method:
 def methods_of(ranker: Ranker) -> tuple[Method, ...]:
     """The methods that a ranker can carry, its default first."""
     return tuple(name for name, kind in METHODS.items() if kind.carried_by(ranker))
+
+
+def quick_methods_of(ranker: Ranker) -> tuple[Method, ...]:
+    """Of these, those that many people can be asked about without a word from the analyst."""
+    return tuple(name for name in methods_of(ranker) if METHODS[name].is_quick)
 
 
 def attribute(ranker: Ranker, question: Question, method: Method, options: Options = DEFAULT) -> Attributions:

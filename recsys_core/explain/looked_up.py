@@ -24,7 +24,7 @@ from recsys_core.explain.twin import twin
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.threads import map_in_threads
 
-TOKENS_AT_ONCE = 1024  # history items whose activations stay in the cache between the ways forward and back
+TOKENS_AT_ONCE = 2048  # history items that go forward and back together; fewer cost more than the cache gives
 LOGITS_AT_ONCE = 2_000_000
 
 

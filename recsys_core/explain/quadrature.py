@@ -8,7 +8,7 @@ import numpy as np
 from recsys_core.data.dataset import FloatArray
 from recsys_core.explain.attributions import MAX_POINTS
 
-FIRST_INTERVALS = 8
+FIRST_INTERVALS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def gauss_legendre(n_points: int) -> Rule:
 
 
 def nested_rules() -> Iterator[Rule]:
-    """Rules of 9, 17, 33, … 513 points; each looks only at the points that the one before hasn't seen.
+    """Rules of 17, 33, 65, … 513 points; each looks only at the points that the one before hasn't seen.
 
     Clenshaw–Curtis; it comes close to Gauss–Legendre for as many points, whose rules share none
     (Trefethen, "Is Gauss quadrature better than Clenshaw–Curtis?", SIAM Review 2008).

@@ -135,11 +135,11 @@ class _AttentionToPast(torch.autograd.Function):
         grad_bias = query.new_zeros(ctx.bias_heads, length, length) if ctx.needs_input_grad[3] else None
         for attention, (start, stop) in zip(parts, _chunks(length), strict=True):
             of_chunk = grad[:, start:stop]
-            grad_value[:, :stop].baddbmm_(attention.transpose(1, 2), of_chunk)
+            grad_value[:, :stop] += torch.bmm(attention.transpose(1, 2), of_chunk)
             grad_logits = torch.bmm(of_chunk, value[:, :stop].transpose(1, 2))
             grad_logits.sub_(own[:, start:stop]).mul_(attention)
             grad_query[:, start:stop] = torch.bmm(grad_logits, key[:, :stop])
-            grad_key[:, :stop].baddbmm_(grad_logits.transpose(1, 2), query[:, start:stop])
+            grad_key[:, :stop] += torch.bmm(grad_logits.transpose(1, 2), query[:, start:stop])
             if grad_bias is not None:
                 by_head = grad_logits.view(-1, ctx.bias_heads, stop - start, stop)
                 grad_bias[:, start:stop, :stop] = by_head.sum(0)
