@@ -16,6 +16,7 @@ PARTS: dict[str, list[list[str]]] = {
     "scoring": [["scoring_speed", ML_1M]],
     "metrics": [["metrics_speed", "{peers}"]],
     "growth": [["growth"]],
+    "counterfactuals": [["counterfactual_speed", ML_1M]],
 }
 
 
