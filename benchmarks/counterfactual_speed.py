@@ -1,4 +1,4 @@
-"""How long the smallest change takes: python -m benchmarks.counterfactual_speed FILE [--weights FILE].
+"""How long the smallest change takes, and how small it is: python -m benchmarks.counterfactual_speed FILE.
 
 A transformer (d = 64, two blocks, L = 200) on MovieLens-1M, trained for three epochs (or read from
 `--weights FILE`); people drawn by the seed, the last 50 items of each as their history. For k = 1 … 5 the

@@ -18,6 +18,7 @@ from recsys_core.explain.attributions import Baseline, Method, Options
 from recsys_core.explain.history import METHODS, attribute, attribute_many, default_method, methods_of
 from recsys_core.explain.quadrature import clenshaw_curtis, gauss_legendre, nested_rules
 from recsys_core.explain.scoring import Explained, Question, item_scores, removed
+from recsys_core.explain.twin import KeptGelu, twin
 from recsys_core.ranker.neighbours import fit_item_knn
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 
@@ -341,12 +342,32 @@ def test_nested_rules_look_nowhere_twice_and_integrate():
         known = np.concatenate([known, rule.positions])
         assert np.diff(np.sort(known)).min() > 1e-12
         assert len(known) == len(rule.weights)
-        for m in (0.5, 1, 2):  # the substitution makes x^½ a polynomial as well
-            assert rule.weights @ known**m == pytest.approx(1 / (m + 1), abs=2e-3 if len(known) < 8 else 1e-9)
-    assert len(known) == 512
+        for m in range(9):
+            assert rule.weights @ known**m == pytest.approx(1 / (m + 1), abs=1e-12)
+    assert len(known) == 513
 
 
 def test_gauss_legendre_is_exact_up_to_twice_its_points():
     rule = gauss_legendre(4)
     for m in range(8):
         assert rule.weights @ rule.positions**m == pytest.approx(1 / (m + 1), abs=1e-12)
+
+
+def test_a_twin_gives_what_its_ranker_gives_and_learns_nothing(ranker: NeuralRanker):
+    made = twin(ranker)
+    batch = HistoryBatch(torch.tensor([[3, 1, 4]]), torch.tensor([3]))
+    with torch.no_grad():
+        vectors = ranker.item_vectors()
+        torch.testing.assert_close(made.last_state(batch, vectors), ranker.last_state(batch, vectors))
+    assert not any(weight.requires_grad for weight in made.parameters())
+    assert all(weight.requires_grad for weight in ranker.parameters())
+    made.history_embedding.register_forward_hook(lambda *_: pytest.fail("heard by the ranker"))
+    ranker.score(QUESTION.known)
+
+
+def test_gelu_and_its_slope_are_torch_s_own():
+    x = torch.linspace(-6, 6, 101, dtype=torch.float64, requires_grad=True)
+    own, expected = KeptGelu()(x), torch.nn.functional.gelu(x)
+    torch.testing.assert_close(own, expected)
+    slopes = [torch.autograd.grad(out.sum(), x)[0] for out in (own, expected)]
+    torch.testing.assert_close(*slopes)

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.audits import report_html, rerun_command
+from recsys_core.actions.audits import report_html
+from recsys_core.actions.evidence import rerun_command
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
 from ui import charts
@@ -139,7 +140,7 @@ def draw_downloads(model: LoadedModel, result: AuditResult) -> None:
             on_click="ignore",
         )
     st.caption(t("fairness.command"))
-    st.code(rerun_command(model, result.settings), language=None, wrap_lines=True)
+    st.code(rerun_command(model, result), language=None, wrap_lines=True)
 
 
 def _draw_groups(result: AuditResult, attribute: str) -> None:

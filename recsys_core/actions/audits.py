@@ -1,23 +1,34 @@
-"""For whom a model works worse, and the report of it."""
+"""For whom a model works worse: the audit, kept with what its report needs, and the report of it."""
 
-import shlex
-import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from recsys_core.actions.loaded import LoadedModel, content_sha256
-from recsys_core.data.validate import INTERACTIONS
+from recsys_core.actions.evidence import evidence_of
+from recsys_core.actions.loaded import LoadedModel
+from recsys_core.actions.models import open_model
 from recsys_core.fairness.audit import audit
+from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult, AuditSettings
-from recsys_core.files import write_atomically, write_json
+from recsys_core.files import read_json, write_atomically, write_json
 from recsys_core.ranker.evaluation import per_person_table
-from recsys_core.report.audit_html import ReportContext, audit_html
+from recsys_core.report.audit_html import audit_html
+from recsys_core.report.contents import SECTIONS, Evidence, Section
+from recsys_core.report.formats import Format, report_bytes
 from recsys_core.store.records import AuditRecord
 from recsys_core.store.workspace import Workspace
 
-AUDIT_FILE = "audit.json"
-PACKAGES = ("reclens", "torch", "fairlearn", "numpy", "pandas")
+AUDIT_FILE, EVIDENCE_FILE = "audit.json", "evidence.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAudit:
+    """An audit as it was kept, with all that its report tells."""
+
+    record: AuditRecord
+    result: AuditResult
+    evidence: Evidence
 
 
 def audit_model(model: LoadedModel, settings: AuditSettings) -> AuditResult:
@@ -31,49 +42,62 @@ def audit_model(model: LoadedModel, settings: AuditSettings) -> AuditResult:
     return audit(values, model.data.dataset.users, settings)
 
 
-def keep_audit(workspace: Workspace, model: LoadedModel, result: AuditResult) -> AuditRecord:
+def keep_audit(
+    workspace: Workspace, model: LoadedModel, result: AuditResult, items: ItemAudit | None = None
+) -> AuditRecord:
     """Keeps an audit in the workspace; its name says what was compared, of which model, and when."""
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     name = f"{model.record.name[:40]} by {', '.join(result.settings.by)[:30]}, {moment}"
-    details = {"model": model.record.id, "metric": result.settings.metric, "by": list(result.settings.by)}
-    return workspace.add_audit(
-        name, details, lambda folder: write_json(folder / AUDIT_FILE, result.to_record())
-    )
+    details: dict[str, Any] = {
+        "model": model.record.id,
+        "metric": result.settings.metric,
+        "by": list(result.settings.by),
+        "items_by": list(items.settings.by) if items else [],
+    }
+    evidence = evidence_of(model, result, items)
+
+    def write(folder: Path) -> None:
+        write_json(folder / AUDIT_FILE, result.to_record())
+        write_json(folder / EVIDENCE_FILE, evidence.to_record())
+
+    return workspace.add_audit(name, details, write)
 
 
-def report_html(model: LoadedModel, result: AuditResult) -> str:
-    """The audit as one self-contained HTML page, with what another person needs to run it again."""
-    data = model.data.record
-    context = ReportContext(
-        title=f"Audit of {model.record.name}",
-        dataset=data.name,
-        dataset_sha256=data.folder_sha256[INTERACTIONS],
-        model=f"{model.record.name} ({model.ranker_name}, seed {model.seed})",
-        model_sha256=content_sha256(model.record),
-        command=rerun_command(model, result.settings),
-        versions={"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        as_of="test",
-    )
-    return audit_html(result, context)
-
-
-def write_report(model: LoadedModel, result: AuditResult, out: Path) -> None:
-    """Writes the HTML report to a file.
+def open_audit(workspace: Workspace, audit_id: str) -> KeptAudit:
+    """An audit by id or name, as it was found then; what earlier versions didn't keep is worked out now.
 
     Raises:
+        NotFoundError: there is none of that id or name, or the model of an old one is gone.
+        StoreError: a file of it is damaged.
+    """
+    record = workspace.resolve("audit", audit_id)
+    folder = workspace.checked_folder(record)
+    result = AuditResult.from_record(read_json(folder / AUDIT_FILE))
+    if EVIDENCE_FILE in record.folder_sha256:
+        evidence = Evidence.from_record(read_json(folder / EVIDENCE_FILE))
+    else:
+        evidence = evidence_of(open_model(workspace, str(record.details["model"])), result)
+    return KeptAudit(record, result, evidence)
+
+
+def report_html(model: LoadedModel, result: AuditResult, items: ItemAudit | None = None) -> str:
+    """The audit as one self-contained HTML page, with what another person needs to run it again."""
+    evidence = evidence_of(model, result, items)
+    return audit_html(result, evidence.context, evidence.extras)
+
+
+def write_report(
+    kept: KeptAudit,
+    out: Path,
+    form: Format = "html",
+    sections: tuple[Section, ...] = SECTIONS,
+    notes: str = "",
+) -> None:
+    """Writes the report of a kept audit to a file.
+
+    Raises:
+        ConfigError: a PDF is asked for, and what makes PDFs isn't there.
         StoreError: the file can't be written.
     """
-    html = report_html(model, result)
-    write_atomically(out, lambda path: path.write_text(html, encoding="utf-8"))
-
-
-def rerun_command(model: LoadedModel, settings: AuditSettings) -> str:
-    """The command line that gives the same figures again."""
-    parts = ["reclens", "audit", model.record.name]
-    for attribute in settings.by:
-        parts += ["--by", attribute]
-    parts += ["--metric", settings.metric, "--reference", settings.reference]
-    if settings.margin is not None:
-        parts += ["--margin", str(settings.margin)]
-    return shlex.join([*parts, "--draws", str(settings.draws), "--seed", str(settings.seed)])
+    content = report_bytes(kept.result, kept.evidence, form, sections, notes)
+    write_atomically(out, lambda path: path.write_bytes(content))

@@ -6,6 +6,7 @@ import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
+GAIN_COLUMNS = ["attribute", "group", "n", "difference", "ci_low", "ci_high", "p_adjusted"]
 BOARD_COLUMNS = ["name", "n_users", "value", "difference", "ci_low", "ci_high", "p_adjusted"]
 
 MetricOption = Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, auc, novelty@10, …")]
@@ -22,17 +23,27 @@ def compare(
     split: SplitOption = "test",
     draws: DrawsOption = 10_000,
     seed: SeedOption = 0,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Also which groups gain: attribute, or A*B; repeated.")
+    ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two models of one data set over the same people: is the difference more than chance?"""
-    from recsys_core.actions import comparisons, models
+    from recsys_core.actions import comparisons, group_comparisons, models
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
     done = comparisons.compare_models(reply.workspace, model_a, model_b, metric, part, draws, seed)
     found = comparisons.comparison_json(done)
-    reply.write(found, _sentences(found, done.first.name, done.second.name))
+    text = _sentences(found, done.first.name, done.second.name)
+    if by:
+        own = models.open_model(reply.workspace, model_a)
+        other = models.open_model(reply.workspace, model_b, own.data)
+        gains = group_comparisons.group_gains(own, other, metric, by, part, draws, seed)
+        found["by_group"] = group_comparisons.gains_json(gains)
+        text += "\n\n" + table_text(found["by_group"], GAIN_COLUMNS)
+    reply.write(found, text)
 
 
 @app.command()

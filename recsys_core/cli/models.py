@@ -10,6 +10,7 @@ from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text, 
 from recsys_core.config import SETTINGS
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
+ITEM_COLUMNS = ["attribute", "group", "measure", "value", "ci_low", "ci_high"]
 GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
 
 
@@ -131,28 +132,35 @@ def audit(
     draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     report: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    items_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Also items by provider, category, popularity, …: their exposure; repeated."),
+    ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare groups of people: for whom does the model work worse, and how sure is that?"""
-    from recsys_core.actions import audits, models
+    from recsys_core.actions import audits, item_audits, models
     from recsys_core.fairness.result import AuditSettings
 
     reply = answer(workspace, json)
     settings = AuditSettings(tuple(by), metric, reference, margin, draws, seed)
     opened = models.open_model(reply.workspace, model)
     result = audits.audit_model(opened, settings)
-    audits.keep_audit(reply.workspace, opened, result)
+    items = item_audits.audit_with(opened, settings, tuple(items_by)) if items_by else None
+    record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
-        audits.write_report(opened, result, report)
-    found = result.to_json()
+        audits.write_report(audits.open_audit(reply.workspace, record.id), report)
+    found: dict[str, Any] = result.to_json()
     gaps = table_text(found["gaps"], GAP_COLUMNS) if result.gaps else "no gap could be computed"
     open_questions = [
         f"not computed: {row.attribute} {row.group}: {row.reason}" for row in result.not_computed
     ]
-    reply.write(
-        found, "\n\n".join([table_text(found["by_group"], GROUP_COLUMNS), gaps, "\n".join(open_questions)])
-    )
+    parts = [table_text(found["by_group"], GROUP_COLUMNS), gaps, "\n".join(open_questions)]
+    if items:
+        found["items"] = items.to_json()
+        parts.append(table_text(found["items"]["figures"], ITEM_COLUMNS))
+    reply.write(found, "\n\n".join(parts))
 
 
 def _figures(summary: dict[str, float]) -> str:

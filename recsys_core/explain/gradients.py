@@ -59,9 +59,10 @@ def gradient_x_input(
     n = len(questions)
     own = np.arange(n)
     found = slopes(asked, own, 0 * asked.looked_up, asked.looked_up, np.ones(n), range(items.shape[1]))
-    cost = Cost(n, items.size, time.perf_counter() - start)
-    nowhere, no_points = np.full_like(found.scores, np.nan), np.zeros(items.shape, dtype=np.int64)
-    path = _Path(found.slopes, found.scores, nowhere, no_points, 0, 0)
+    scores = scores_at(asked, own, asked.looked_up)
+    cost = Cost(2 * n, items.size, time.perf_counter() - start)
+    nowhere, no_points = np.full_like(scores, np.nan), np.zeros(items.shape, dtype=np.int64)
+    path = _Path(found, scores, nowhere, no_points, 0, 0)
     return _answers("gradient-x-input", asked, questions, path, "zeros in every place", cost, options)
 
 
@@ -85,7 +86,7 @@ def gradient_shap(
     positions = generator.random((n_people, n))
     directions = lines.looked_up - starts
     found = slopes(lines, chosen.ravel(), starts, directions, positions.ravel(), range(items.shape[1]))
-    drawn = found.slopes.reshape(n_people, n, *found.slopes.shape[1:])
+    drawn = found.reshape(n_people, n, *found.shape[1:])
     ends = scores_at(asked, np.arange(n_people), asked.looked_up)
     bases = scores_at(lines, np.arange(len(starts)), starts).reshape(n_people, n_baselines, -1).mean(1)
     path = _Path(drawn.mean(1), ends, bases, np.full(items.shape, n), 0, 0)
@@ -135,7 +136,7 @@ def _integrated(lines: Asked, starts: Tensor, n_people: int, options: Options) -
         found = slopes(lines, rows, starts, directions, positions, needed.tolist())
         n_forward, n_backward = n_forward + len(rows), n_backward + len(rows) * len(needed)
         more = np.zeros((len(starts), len(rule.positions), *known.shape[2:]))
-        more[still] = found.slopes.reshape(len(still), -1, *known.shape[2:])
+        more[still] = found.reshape(len(still), -1, *known.shape[2:])
         known = np.concatenate([known, more], axis=1)
         integrals = np.einsum("p,npkl->nkl", rule.weights, known).reshape(n_people, n_lines, *known.shape[2:])
         values = np.where(is_open[:, :, None], integrals.mean(1), values)

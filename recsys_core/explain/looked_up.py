@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.explain.scoring import Question
+from recsys_core.explain.twin import twin
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.threads import map_in_threads
 
@@ -32,7 +33,7 @@ class Asked:
     """People and the items that are explained to them, as tensors.
 
     Attributes:
-        ranker: in evaluation mode.
+        ranker: the twin of the one that is explained.
         batch: [P, L] the histories' windows, padded behind.
         vectors: [V, d] the item vectors.
         looked_up: [P, L, D] what the ranker reads.
@@ -54,7 +55,7 @@ class Asked:
     @staticmethod
     def of(ranker: NeuralRanker, questions: Sequence[Question], items: IntArray) -> "Asked":
         """Questions of several people, all about the same kind of score, with their items [P, k]."""
-        ranker.eval()
+        ranker = twin(ranker.eval())
         device = ranker.item_bias.device
         known = Histories.joined([question.known for question in questions])
         batch = HistoryBatch.of(known if ranker.reads_events else known.bare(), ranker.max_length, device)
@@ -111,7 +112,10 @@ class Asked:
         """[R, size of a state] for each of the k items, the gradient of its score by the state."""
         leaf = states.detach().requires_grad_()
         own = self._own(people, leaf)
-        grads = [_gradient(own[:, item], leaf) for item in range(own.shape[1])]
+        if self.ranker.is_product:
+            grads = list(self.vectors[self.items[people]].unbind(1))
+        else:
+            grads = [_gradient(own[:, item], leaf) for item in range(own.shape[1])]
         if self.rival is not None:
             over = _gradient(self._rivals(leaf), leaf)
             return [grad - over for grad in grads]
@@ -141,19 +145,6 @@ class Asked:
         return self.no_candidate[people].gather(1, self.items[people])
 
 
-@dataclass(frozen=True, slots=True)
-class Slopes:
-    """What scores do along lines through the looked-up vectors.
-
-    Attributes:
-        scores: [R, k].
-        slopes: [R, k, L] each item's gradient times the direction of the line, place by place.
-    """
-
-    scores: FloatArray
-    slopes: FloatArray
-
-
 def slopes(
     asked: Asked,
     people: IntArray,
@@ -161,8 +152,8 @@ def slopes(
     directions: Tensor,
     positions: FloatArray,
     needed: Sequence[int],
-) -> Slopes:
-    """The scores at points of lines, and their slopes there; the way back only for some of the k items.
+) -> FloatArray:
+    """[R, k, L] each item's gradient times the direction of the line, place by place, at points of lines.
 
     Args:
         asked: whose lines.
@@ -170,26 +161,24 @@ def slopes(
         starts: [P, L, D] where each person's line starts.
         directions: [P, L, D] where it goes.
         positions: [R] of the points: start + position · direction.
-        needed: which of the k items.
+        needed: which of the k items; the others get zeros.
     """
 
-    def of_rows(rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    def of_rows(rows: IntArray) -> FloatArray:
         person = torch.from_numpy(people[rows]).to(asked.looked_up.device)
         place = torch.from_numpy(positions[rows]).to(starts)
         direction = directions[person]
         x = (starts[person] + place[:, None, None] * direction).requires_grad_()
         with torch.enable_grad():
             states = asked.states(person, x)
-            found = np.zeros((len(rows), asked.items.shape[1], x.shape[1]))
             cotangents = asked.cotangents(person, states)
+        found = np.zeros((len(rows), asked.items.shape[1], x.shape[1]))
         for item in needed:
             (back,) = torch.autograd.grad(states, x, cotangents[item], retain_graph=item != needed[-1])
             found[:, item] = torch.einsum("rld,rld->rl", back, direction).double().cpu().numpy()
-        return asked.scores(person, states.detach()).detach().cpu().numpy(), found
+        return found
 
-    parts = map_in_threads(of_rows, pieces(asked, len(people)))
-    scores, found = zip(*parts, strict=True)
-    return Slopes(np.concatenate(scores), np.concatenate(found))
+    return np.concatenate(map_in_threads(of_rows, pieces(asked, len(people))))
 
 
 def mean_gradients(

@@ -1,0 +1,90 @@
+"""The item side as the report lays it out: a row a group with its bar of exposure per merit, and words."""
+
+from dataclasses import dataclass
+
+from recsys_core.fairness.exposure_result import AttributeMeasure, ItemAudit, ItemFigure, ItemGroupRow
+from recsys_core.fairness.result import NotComputed
+from recsys_core.report.axis import Axis, axis_of
+
+MEASURE_WORDS: dict[AttributeMeasure, tuple[str, str]] = {
+    "awrf_catalogue": ("AWRF, target: catalogue", "1 = exposure is spread as the catalogue is"),
+    "awrf_merit": ("AWRF, target: merit", "1 = exposure is spread as people's choices are"),
+    "ee_l": ("Expected exposure, loss (EE-L)", "0 = each group has the exposure that ideal lists give it"),
+    "ee_d": ("Expected exposure, disparity (EE-D)", "lower = less concentrated"),
+    "ee_r": ("Expected exposure, relevance (EE-R)", "higher = more of it where relevance is"),
+    "rsp": ("Ranking-based statistical parity (RSP)", "0 = all groups are recommended at the same rate"),
+    "reo": (
+        "Ranking-based equal opportunity (REO)",
+        "0 = chosen items of all groups are found at the same rate",
+    ),
+    "gini": ("Gini coefficient", "0 = all groups have the same exposure"),
+    "entropy": ("Entropy, relative", "1 = all groups have the same exposure"),
+    "min_max_ratio": ("Smallest / largest", "1 = all groups have the same exposure"),
+    "poorest_half": ("Share of the poorest half", "½ = all groups have the same exposure"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One group of items.
+
+    Attributes:
+        group: who, and how many people are behind it.
+        exposure: its share of people's attention.
+        merit: its share of what they chose; None where it isn't known.
+        ratio: exposure per merit; None likewise.
+        inter: how often its chosen items are ranked before candidates of other groups; None likewise.
+        intra: … before candidates of the same group.
+    """
+
+    group: ItemGroupRow
+    exposure: ItemFigure | None
+    merit: ItemFigure | None
+    ratio: ItemFigure | None
+    inter: ItemFigure | None
+    intra: ItemFigure | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One attribute of items.
+
+    Attributes:
+        name: of the attribute.
+        lines: its groups, the most exposed first.
+        measures: name, figure and meaning of what is said of all groups together.
+        not_computed: what couldn't be said.
+        axis: of the ratios.
+    """
+
+    name: str
+    lines: tuple[ItemLine, ...]
+    measures: tuple[tuple[str, ItemFigure, str], ...]
+    not_computed: tuple[NotComputed, ...]
+    axis: Axis
+
+
+def item_views(audit: ItemAudit) -> tuple[ItemView, ...]:
+    """What the report says about each attribute of items."""
+    return tuple(_view(audit, by) for by in audit.settings.by)
+
+
+def _view(audit: ItemAudit, by: str) -> ItemView:
+    lines = [_line(audit, row) for row in audit.groups if row.attribute == by]
+    lines.sort(key=lambda line: -line.exposure.value if line.exposure else 0.0)
+    ends = [
+        end for line in lines if (ratio := line.ratio) for end in (ratio.value, ratio.ci_low, ratio.ci_high)
+    ]
+    measures = [(words, audit.figure(by, "", name)) for name, words in MEASURE_WORDS.items()]
+    return ItemView(
+        by,
+        tuple(lines),
+        tuple((words[0], figure, words[1]) for words, figure in measures if figure is not None),
+        tuple(row for row in audit.not_computed if row.attribute == by),
+        axis_of([0.0, 1.0, *(end for end in ends if end is not None)]),
+    )
+
+
+def _line(audit: ItemAudit, row: ItemGroupRow) -> ItemLine:
+    names = "exposure_share", "merit_share", "exposure_per_merit", "pairwise_inter", "pairwise_intra"
+    return ItemLine(row, *(audit.figure(row.attribute, row.group, name) for name in names))
