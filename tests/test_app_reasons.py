@@ -99,6 +99,19 @@ def test_smallest_change_is_applied_to_the_real_list(shop: BuiltWorkspace, ranke
     assert not app.exception and not app.error
 
 
+def test_curves_go_from_the_whole_history_to_none_and_back(shop: BuiltWorkspace) -> None:
+    """Every order ends where all items have left, and comes back to the item's score on the list."""
+    model, user = opened(shop, shop.item_knn)
+    app = open_page("explain", model=shop.item_knn)
+    name = "Score of the item by how many history items have moved, one line an order"
+    score = list_for_user(model, user, 1)["score"].iloc[0]
+    leaving = shown(app, name).groupby("order")["score"]
+    assert leaving.first().tolist() == pytest.approx([score] * 5, rel=1e-5)
+    assert leaving.last().tolist() == pytest.approx([0.0] * 5, abs=1e-6)
+    app.segmented_control(key="explain_curve").set_value("insertion").run()
+    assert shown(app, name).groupby("order")["score"].last().tolist() == pytest.approx([score] * 5, rel=1e-5)
+
+
 def test_overtaking_is_by_an_item_from_further_down(shop: BuiltWorkspace) -> None:
     app = open_page("explain", model=shop.item_knn, k="5")
     app.segmented_control(key="explain_goal_leave").set_value("overtaken").run()
