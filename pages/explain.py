@@ -8,6 +8,7 @@ from ui.components import context_bar, errors_as_sentences, page_header
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
+from ui.reason_curves import draw_curves
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
@@ -97,6 +98,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
     draw_smallest_change(model, chosen.user, item, chosen.k, chosen.as_of)
     draw_side_by_side(model, chosen.user, item, chosen.as_of)
     draw_faithfulness(evidence)
+    draw_curves(explanation)
     if explanation.verification is not None:
         draw_verification(explanation.verification)
 

@@ -9,11 +9,12 @@ import pytest
 from app_workspace import BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
-from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
+from recsys_core.actions.counterfactuals import question_about, what_would_drop, what_would_lift
 from recsys_core.actions.data import ingest
 from recsys_core.actions.models import LoadedModel, list_for_user, open_model, train
-from recsys_core.actions.reason_parts import components_of, contrast_items
+from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.explain.components import Components
+from recsys_core.explain.history import METHODS, methods_of
 from recsys_core.explain.model_report import ModelReport, Parameter
 from recsys_core.store.workspace import Workspace
 from ui.model_report import paragraph
@@ -25,6 +26,7 @@ from ui.reason_parts import (
     contrast_table,
 )
 from ui.state import Context
+from ui.text import has
 
 PARTS = "From the score in which nothing is known to the item's score, one step a part of the model"
 MARGIN = "What every history item adds to the distance between the two items, oldest first"
@@ -97,6 +99,19 @@ def test_smallest_change_is_applied_to_the_real_list(shop: BuiltWorkspace, ranke
     assert not app.exception and not app.error
 
 
+def test_curves_go_from_the_whole_history_to_none_and_back(shop: BuiltWorkspace) -> None:
+    """Every order ends where all items have left, and comes back to the item's score on the list."""
+    model, user = opened(shop, shop.item_knn)
+    app = open_page("explain", model=shop.item_knn)
+    name = "Score of the item by how many history items have moved, one line an order"
+    score = list_for_user(model, user, 1)["score"].iloc[0]
+    leaving = shown(app, name).groupby("order")["score"]
+    assert leaving.first().tolist() == pytest.approx([score] * 5, rel=1e-5)
+    assert leaving.last().tolist() == pytest.approx([0.0] * 5, abs=1e-6)
+    app.segmented_control(key="explain_curve").set_value("insertion").run()
+    assert shown(app, name).groupby("order")["score"].last().tolist() == pytest.approx([score] * 5, rel=1e-5)
+
+
 def test_overtaking_is_by_an_item_from_further_down(shop: BuiltWorkspace) -> None:
     app = open_page("explain", model=shop.item_knn, k="5")
     app.segmented_control(key="explain_goal_leave").set_value("overtaken").run()
@@ -117,10 +132,30 @@ def test_an_item_that_is_not_on_the_list_can_be_lifted(shop: BuiltWorkspace) -> 
     assert "What is added leaves the list" in texts(app)
 
 
-def test_all_methods_stand_side_by_side(shop: BuiltWorkspace) -> None:
-    table = shown(open_page("explain", model=shop.transformer), "All methods side by side")
-    assert {"title", "Integrated gradients", "Leave-one-out"} <= set(table.columns)
+@pytest.mark.parametrize("ranker", ["item_knn", "transformer"])
+def test_all_methods_stand_side_by_side_when_they_are_asked(shop: BuiltWorkspace, ranker: str) -> None:
+    model, user = opened(shop, getattr(shop, ranker))
+    app = open_page("explain", model=getattr(shop, ranker))
+    app.toggle(key="explain_all_methods").set_value(True).run()
+    table = shown(app, "All methods side by side")
     assert 0 < len(table) <= 12
+    assert len(table.columns) + texts(app).count("subsets of at most 12") == 1 + len(methods_of(model.ranker))
+    item = table["title"].iloc[0]
+    alone = attributions_of(model, user, None, "leave-one-out").values
+    history = model.data.dataset.titles[question_about(model, user, None, "test").history]
+    assert table["Leave-one-out"].iloc[0] == pytest.approx(alone[history == item].sum())
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("method", [*METHODS])
+def test_every_method_has_its_words_on_the_page(shop: BuiltWorkspace, method: str) -> None:
+    model, _ = opened(shop, shop.transformer)
+    for key in ("method", "said", "baseline"):
+        assert has(f"explain.{key}_{method}")
+    if method in methods_of(model.ranker) and method != "shapley-exact":
+        app = open_page("explain", model=shop.transformer)
+        app.selectbox(key="explain_method_integrated-gradients").set_value(method).run()
+        assert not app.exception and not app.error
 
 
 def test_changes_are_told_in_chinese(shop: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

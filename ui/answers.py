@@ -15,13 +15,14 @@ from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.models import LoadedModel, list_for_wish
-from recsys_core.actions.reason_parts import components_of, contrast_items
+from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.explain.components import Components
 from recsys_core.explain.contrast import Contrast
 from recsys_core.explain.explanation import Explanation
+from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
 from recsys_core.fairness.result import AuditResult, AuditSettings
@@ -37,6 +38,11 @@ KEPT_COUNTS = 8
 def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
     """Why an item is where it is on a person's list; raises what `explain_item` raises."""
     return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+
+
+def attributions(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Attributions:
+    """What one method says, untested; raises what `attributions_of` raises."""
+    return _attributions(model, model.record.id, user_id, item_id, method, as_of)
 
 
 def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Components:
@@ -101,6 +107,13 @@ def _explanation(
     _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
 ) -> Explanation:
     return explain_item(_model, user_id, item_id, method, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _attributions(
+    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+) -> Attributions:
+    return attributions_of(_model, user_id, item_id, method, as_of)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)

@@ -10,7 +10,7 @@ from recsys_core.explain.components import parts_of
 from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.standing import Change
 from ui import answers, charts, charts_reasons
-from ui.components import chart, errors_as_sentences, table
+from ui.components import chart, errors_as_sentences, sentence, table
 from ui.lists import rank_changes
 from ui.reason_parts import (
     change_sentence,
@@ -20,11 +20,12 @@ from ui.reason_parts import (
     contrast_table,
     side_by_side,
 )
-from ui.reasons import fitting_methods, is_the_same_for_all
+from ui.reasons import fitting_methods, is_the_same_for_all, order_name
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
 MIN_ROWS = 10  # of the lists before and after a change
+ROW_HEIGHT = 35  # pixels, of a table's row
 
 
 def draw_components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> None:
@@ -94,7 +95,10 @@ def draw_side_by_side(model: LoadedModel, user_id: str, item_id: str, as_of: AsO
         return
     with st.expander(t("reasons.side_by_side"), key="explain_side_by_side"):
         st.caption(t("reasons.side_by_side_means"))
-        numbers = side_by_side(model, user_id, item_id, as_of)
+        if not st.toggle(t("reasons.side_by_side_run"), key="explain_all_methods"):
+            return
+        with st.spinner(t("explain.asking")):
+            numbers, refused = side_by_side(model, user_id, item_id, as_of)
         config = st.column_config
         columns = {name: config.NumberColumn(name, format="%+.4f") for name in numbers.columns[1:]}
         table(
@@ -104,6 +108,8 @@ def draw_side_by_side(model: LoadedModel, user_id: str, item_id: str, as_of: AsO
             alt=t("reasons.side_by_side"),
             column_config={"title": config.TextColumn(t("explain.title"), width="medium"), **columns},
         )
+        for method, why in refused.items():
+            st.caption(f"{order_name(method)}: {safe(sentence(why))}")
 
 
 def draw_without_history(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf) -> None:
@@ -215,5 +221,5 @@ def _draw_list(ranked: pd.DataFrame, item_id: str, key: str, alt: str) -> None:
             "change": config.TextColumn(t("reasons.move"), width=65, help=t("reasons.move_help")),
             "title": config.TextColumn(t("explain.title"), width="medium"),
         },
-        height=462 if len(shown) > 11 else "auto",
+        height=ROW_HEIGHT * (1 + min(len(shown), MIN_ROWS + 1)) + 2,
     )

@@ -2,12 +2,14 @@
 
 import pandas as pd
 
+from recsys_core.actions.counterfactuals import question_about
 from recsys_core.actions.models import LoadedModel
+from recsys_core.errors import ConfigError
 from recsys_core.explain.components import Components
 from recsys_core.explain.contrast import Contrast
 from recsys_core.explain.standing import Change
 from ui import answers
-from ui.reasons import fitting_methods, listed, main_reasons, order_name, summed_by_item
+from ui.reasons import fitting_methods, listed, main_reasons, order_name
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
@@ -96,23 +98,28 @@ def change_sentence(model: LoadedModel, change: Change) -> str:
     return _one_after_the_other(words)
 
 
-def side_by_side(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> pd.DataFrame:
-    """Each method's contributions by item in units of the score: `title`, then one column a method.
+def side_by_side(
+    model: LoadedModel, user_id: str, item_id: str, as_of: AsOf
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Each method's contributions by item in units of the score, and what kept a method from answering.
 
-    The items are those that have the largest share of any method's strongest contribution.
+    The table has `title`, then one column a method; its items are those that have the largest share of any
+    method's strongest contribution.
     """
-    columns = dict[str, "pd.Series[float]"]()
-    titles = dict[str, str]()
+    columns, refused, dataset = dict[str, "pd.Series[float]"](), dict[str, str](), model.data.dataset
+    history = question_about(model, user_id, item_id, as_of).history
     for method in fitting_methods(model):
-        found = answers.explanation(model, user_id, item_id, method, as_of)
-        items = summed_by_item(model, found)
-        titles |= dict(zip(items.index, items["title"], strict=True))
-        columns[order_name(method)] = items["attribution"]
+        try:
+            values = answers.attributions(model, user_id, item_id, method, as_of).values
+        except ConfigError as error:
+            refused[method] = str(error)
+            continue
+        columns[order_name(method)] = pd.Series(values).groupby(history).sum()
     table = pd.DataFrame(columns)
     weight = (table.abs() / table.abs().max().replace(0, 1)).max(axis=1)
     strongest = table.loc[weight.sort_values(ascending=False, kind="stable").index[:SIDE_BY_SIDE]]
-    strongest.insert(0, "title", [titles[item] for item in strongest.index])
-    return strongest.reset_index(drop=True)
+    strongest.insert(0, "title", [plain(dataset.titles[item]) for item in strongest.index])
+    return strongest.reset_index(drop=True), refused
 
 
 def _named(titles: list[str]) -> str:

@@ -23,7 +23,7 @@ from ui.reasons import (
     gains_table,
     is_the_same_for_all,
 )
-from ui.text import t
+from ui.text import has, t
 
 STRONGEST = 10  # history items in the table beside the chart
 
@@ -57,6 +57,8 @@ def draw_figures(model: LoadedModel, explanation: Explanation) -> None:
             kind = f"_{model.ranker.score_kind}" if name == "score" else ""
             st.metric(t(f"explain.{name}"), value, help=t(f"explain.{name}{kind}_help"))
     st.caption(f"{adds_up(explanation)} {t(f'explain.baseline_{found.method}')}")
+    if has(f"explain.warning_{found.method}"):
+        st.warning(t(f"explain.warning_{found.method}"), icon=":material/warning:")
 
 
 def draw_contributions(contributed: pd.DataFrame) -> None:

@@ -10,12 +10,13 @@ import pandas as pd
 from recsys_core.actions.models import LoadedModel
 from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.faithfulness import CEILING, MIN_COHORT, RIVALS, Faithfulness, Removal, Verification
-from recsys_core.explain.history import MAX_RELATIVE_DELTA, Method, default_method
+from recsys_core.explain.history import MAX_RELATIVE_DELTA, Method, default_method, methods_of
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.popularity import PopularityRanker
 from ui import answers
 from ui.people import categories
 from ui.state import AsOf
-from ui.text import plain, safe, t
+from ui.text import has, plain, safe, t
 
 Figure = Literal["comprehensiveness", "sufficiency", "deletion"]
 
@@ -45,8 +46,13 @@ def ask(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf
 
 
 def fitting_methods(model: LoadedModel) -> list[Method]:
-    """The methods that a model's ranker can carry, the one that fits it best first."""
-    return [default_method(model.ranker), "leave-one-out"]
+    """The methods that a model's ranker can carry, the one that fits it best first.
+
+    A cross-encoder reads texts for every history that it is asked about, so that it is asked least.
+    """
+    if isinstance(model.ranker, CrossEncoderRanker):
+        return [default_method(model.ranker)]
+    return list(methods_of(model.ranker))
 
 
 def is_the_same_for_all(model: LoadedModel) -> bool:
@@ -83,14 +89,6 @@ def by_item(table: pd.DataFrame) -> pd.DataFrame:
         category=("category", "first"),
     )
     return sums.sort_values("attribution", key=abs, ascending=False, kind="stable").reset_index(drop=True)
-
-
-def summed_by_item(model: LoadedModel, explanation: Explanation) -> pd.DataFrame:
-    """What each history item adds with all its events, by item id: `title`, `attribution`."""
-    found = contributions(model, explanation)
-    return found.groupby("item_id", sort=False).agg(
-        title=("title", "first"), attribution=("attribution", "sum")
-    )
 
 
 def main_reasons(table: pd.DataFrame) -> list[str]:
@@ -136,7 +134,7 @@ def adds_up(explanation: Explanation) -> str:
     """Whether the contributions add up to the score, in words."""
     found = explanation.attributions
     if isnan(found.delta):
-        return t("explain.no_sum")
+        return t("explain.no_sum", method=order_name(found.method))
     if found.relative_delta <= MAX_RELATIVE_DELTA:
         return t("explain.adds_up")
     return t("explain.does_not_add_up")
@@ -182,8 +180,7 @@ def gains_table(verification: Verification) -> pd.DataFrame:
 
 def order_name(order: str) -> str:
     """What an order of removal is called."""
-    is_method = order in ("integrated-gradients", "leave-one-out", "counts")
-    return t(f"explain.method_{order}" if is_method else f"explain.order_{order}")
+    return t(f"explain.method_{order}" if has(f"explain.method_{order}") else f"explain.order_{order}")
 
 
 def _rivals_named(orders: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from recsys_core.actions.reasons import method_named
 from recsys_core.data.split import AsOf, histories
 from recsys_core.explain.components import NEUTRAL, Components, explain_components
 from recsys_core.explain.contrast import Contrast, contrast
+from recsys_core.explain.history import Attributions, attribute, default_method
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 
@@ -31,6 +32,20 @@ def contrast_items(
     question = question_about(model, user_id, item_id, as_of)
     other = model.data.dataset.item_number(other_id)
     return contrast(model.ranker, question, other, method_named(method))
+
+
+def attributions_of(
+    model: LoadedModel, user_id: str, item_id: str | None, method: str, as_of: AsOf = "test"
+) -> Attributions:
+    """What one method says of an item, without testing it; for looking at several methods side by side.
+
+    Raises:
+        NotFoundError: no such person or item.
+        DataError: the person has touched the item.
+        ConfigError: there is no such method, it doesn't fit this ranker or history, or there is none.
+    """
+    chosen = method_named(method) or default_method(model.ranker)
+    return attribute(model.ranker, question_about(model, user_id, item_id, as_of), chosen)
 
 
 def components_of(model: LoadedModel, user_id: str, item_id: str | None, as_of: AsOf = "test") -> Components:
@@ -61,7 +76,7 @@ def without_history_json(
     dataset = model.data.dataset
     number = question_about(model, user_id, item_id, as_of).item_number
     ranked = list_for_user(model, user_id, dataset.n_items, as_of)
-    score, rank = ranked.loc[ranked["item_id"] == dataset.item_ids[number], ["score", "rank"]].to_numpy()[0]
+    place = int((ranked["item_id"] == dataset.item_ids[number]).to_numpy().argmax())
     counts = item_counts(histories(dataset, model.data.split, "valid"), dataset.n_items)
     neural = isinstance(model.ranker, NeuralRanker)
     found = components_json(components_of(model, user_id, item_id, as_of)) if neural else None
@@ -69,8 +84,8 @@ def without_history_json(
         "user_id": user_id,
         "item_id": dataset.item_ids[number],
         "title": dataset.titles[number],
-        "score": float(score),
-        "rank": int(rank),
+        "score": float(ranked["score"].to_numpy()[place]),
+        "rank": place + 1,
         "method": None,
         "attributions": [],
         "source": source,

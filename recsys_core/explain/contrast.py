@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from recsys_core.data.dataset import FloatArray
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.explain.history import Attributions, Method, attribute, default_method
+from recsys_core.explain.history import Attributions, Method, attribute_many, default_method
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.protocol import Ranker
 
@@ -61,6 +61,6 @@ def contrast(ranker: Ranker, question: Question, other_number: int, method: Meth
     if other_number in question.seen:
         raise DataError("the other item is in this person's history, so it is no candidate for the list")
     chosen = method or default_method(ranker)
-    about_other = Question(question.history, other_number, question.seen, question.context, question.askers)
-    own, other = attribute(ranker, question, chosen), attribute(ranker, about_other, chosen)
+    asked = [question.item_number, other_number]
+    own, other = attribute_many(ranker, question, asked, chosen)  # on one path, with the same draws
     return Contrast(question, other_number, own, other)
