@@ -15,6 +15,7 @@ PARTS: dict[str, list[list[str]]] = {
     "training": [["training_speed", ML_1M]],
     "scoring": [["scoring_speed", ML_1M]],
     "metrics": [["metrics_speed", "{peers}"]],
+    "explanation": [["explanation_speed", ML_1M]],
     "growth": [["growth"]],
 }
 

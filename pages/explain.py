@@ -2,11 +2,19 @@
 
 import streamlit as st
 
-from recsys_core.actions.models import LoadedModel, list_for_user
+from recsys_core.actions.models import LoadedModel, list_for_user, list_source
 from ui import cache, state
 from ui.components import context_bar, errors_as_sentences, page_header
+from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
+from ui.reason_part_views import (
+    draw_components,
+    draw_contrast,
+    draw_side_by_side,
+    draw_smallest_change,
+    draw_without_history,
+)
 from ui.reason_views import (
     draw_contributions,
     draw_faithfulness,
@@ -68,7 +76,10 @@ def show(model: LoadedModel, chosen: Context) -> None:
         return
     title = safe(model.data.dataset.titles[model.data.dataset.item_number(item)])
     if history_table(model.data, chosen.user, chosen.as_of).empty:
-        st.markdown(t("explain.no_history", item=title))
+        source = list_source(model, chosen.user, chosen.as_of)
+        key = "reasons.no_history_profile" if source == "profile" else "reasons.no_history"
+        st.markdown(t(key, item=f"**{title}**"))
+        draw_without_history(model, chosen.user, item, chosen.k, chosen.as_of)
         return
     with st.spinner(t("explain.asking")):
         evidence = ask(model, chosen.user, item, method, chosen.as_of)
@@ -81,6 +92,10 @@ def show(model: LoadedModel, chosen: Context) -> None:
         return
     draw_figures(model, explanation)
     draw_contributions(contributed)
+    draw_components(model, chosen.user, item, chosen.as_of)
+    draw_contrast(model, chosen.user, item, explanation, chosen.k, chosen.as_of)
+    draw_smallest_change(model, chosen.user, item, chosen.k, chosen.as_of)
+    draw_side_by_side(model, chosen.user, item, chosen.as_of)
     draw_faithfulness(evidence)
     if explanation.verification is not None:
         draw_verification(explanation.verification)
@@ -94,3 +109,4 @@ if context is not None and context.model is not None:
     if context.user is not None:
         with errors_as_sentences():
             show(loaded, context)
+    draw_model_report(loaded)

@@ -10,6 +10,7 @@ from ui.audit_views import draw_attribute, draw_downloads, draw_headline, draw_o
 from ui.audit_words import usable_attributes
 from ui.components import DATA, context_bar, empty_state, errors_as_sentences, page_header
 from ui.text import t
+from ui.why_views import draw_why
 
 
 def show(model: LoadedModel, k: int) -> None:
@@ -50,6 +51,7 @@ def show(model: LoadedModel, k: int) -> None:
     with right:
         draw_headline(result)
     draw_attribute(result)
+    draw_why(model, result)
     draw_open(result)
     draw_downloads(model, result)
 

@@ -78,6 +78,8 @@ class NeuralSettings(Settings):
     encoder: Annotated[str, Field(min_length=1, max_length=400)] = "minilm"  # "none": ids alone
     encoder_pooling: Literal["auto", "mean", "cls", "last"] = "auto"
     encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    fine_tune: Literal["none", "lora", "full"] = "none"  # of the encoder, on what follows what
+    fine_tune_steps: Annotated[int, Field(ge=1, le=100_000)] = 100
     item_id: bool = True
     loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"] = "softmax"
     n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
@@ -93,8 +95,12 @@ class NeuralSettings(Settings):
 
     def problems(self) -> list[str]:
         """What these settings contradict each other in, in words."""
-        nothing_known = self.encoder == "none" and not self.item_id
-        return ["an item needs its id or its text, and both are switched off"] if nothing_known else []
+        found = list[str]()
+        if self.encoder == "none" and not self.item_id:
+            found.append("an item needs its id or its text, and both are switched off")
+        if self.encoder in ("none", "character-ngrams") and self.fine_tune != "none":
+            found.append(f"fine_tune is {self.fine_tune}, and encoder '{self.encoder}' has nothing to tune")
+        return found
 
 
 class AttentionSettings(NeuralSettings):

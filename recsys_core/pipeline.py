@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 
 from recsys_core.config import (
@@ -24,35 +22,29 @@ from recsys_core.config import (
     EnsembleSettings,
     NeuralSettings,
     Settings,
-    make_settings,
 )
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.reviews import item_texts
-from recsys_core.data.split import Split, histories, targets
-from recsys_core.encoder.cache import TextVectors, encode_more, encode_texts
-from recsys_core.encoder.loading import load_encoder
+from recsys_core.data.split import Split, histories
+from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.encoder.text import EncoderOptions
-from recsys_core.errors import ConfigError, DataError
+from recsys_core.errors import DataError
 from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import default_method
 from recsys_core.explain.knowledge import item_knowledge
-from recsys_core.ranker.cross_encoder import CrossEncoderRanker
-from recsys_core.ranker.ensemble import EnsembleRanker, new_ensemble
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
-from recsys_core.ranker.late_fusion import fit_weights
-from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
-from recsys_core.ranker.top_k import top_k
-from recsys_core.trainer.cross_encoder import ReadingRecipe, new_cross_encoder, train_cross_encoder
-from recsys_core.trainer.device import working_precision
+from recsys_core.trainer.cross_encoder import learn_cross_encoder
+from recsys_core.trainer.ensembles import fit_ensemble
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
 from recsys_core.trainer.memory import check_ease_memory, free_bytes, peak_bytes
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
+from recsys_core.trainer.text_tuning import tuned_encoder
 
 NO_ENCODER = "none"
 GUESSED_TEXT_SIZE = 384  # of an item's text vector, before the encoder has been asked
@@ -216,119 +208,27 @@ def learn(
         progress(0.1, "Weighing")
         return Learned(fit_ensemble(dataset, split, settings, members), None, None)
     if isinstance(settings, CrossEncoderSettings):
-        return _learn_cross_encoder(dataset, split, settings, seed, device, cache, progress)
+        text = encode_items(dataset, split, settings.encoder, device, cache, _scaled(progress, 0.0, 0.1))
+        rest = _scaled(progress, 0.1, 0.9)
+        return Learned(learn_cross_encoder(dataset, split, settings, text, seed, device, rest), text, None)
     if not isinstance(settings, NeuralSettings):
         progress(0.1, "Counting")
         return Learned(_counted(dataset, split, settings, seed), None, None)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
     options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
     with processes.first_goes_ahead():  # the others find its texts in the cache
-        text = encode_items(
-            dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m), options
-        )
+        encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
+        text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
     ranker, log = train_neural_ranker(
         dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes
     )
     return Learned(ranker, text, log)
 
 
-def recommend_for_wish(
-    text: TextVectors | None,
-    dataset: Dataset,
-    wish: str,
-    k: int,
-    device: torch.device,
-    cache: Path,
-    ranker: Ranker | None = None,
-) -> pd.DataFrame:
-    """A list for somebody of whom only a typed wish is known: items whose text is nearest to it by cosine.
-
-    A cross-encoder then reads the wish together with the texts of the nearest, and ranks these anew.
-
-    Raises:
-        ConfigError: the model knows no text, or one that can't be compared with a wish.
-    """
-    if text is None:
-        raise ConfigError("this model reads no text, so it can't serve a wish; train one with an encoder")
-    if not wish.strip():
-        raise ConfigError("the wish is empty; type a few words")
-    wished = encode_more(text, [wish], device, cache, as_query=True)
-    if wished.warning or not wished.vectors.any():
-        raise ConfigError(
-            wished.warning or f"no item's text has anything in common with '{wish}'; type other words"
-        )
-    scores = np.zeros((1, dataset.n_items + 1), dtype=np.float32)
-    scores[0, 1:] = text.vectors.astype(np.float32) @ wished.vectors[0].astype(np.float32)
-    scores[0, 0] = -np.inf
-    if isinstance(ranker, CrossEncoderRanker):
-        scores = ranker.score_wish(wish, scores)
-    items = top_k(scores, k)[0]
-    columns = {"user_id": "", "item_id": dataset.item_ids[items], "title": dataset.titles[items]}
-    ranked = {"rank": np.arange(1, len(items) + 1), "score": scores[0, items], "source": "wish"}
-    return pd.DataFrame(columns | ranked)
-
-
 def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> Ranker:
     if isinstance(settings, EaseSettings):
         check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
     return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items, seed)
-
-
-def _learn_cross_encoder(
-    dataset: Dataset,
-    split: Split,
-    settings: CrossEncoderSettings,
-    seed: int,
-    device: torch.device,
-    cache: Path,
-    progress: Progress,
-) -> Learned:
-    text = encode_items(dataset, split, settings.encoder, device, cache, lambda s, m: progress(0.1 * s, m))
-    if text is None:
-        raise ConfigError("a cross-encoder reads texts; name another encoder than 'none'")
-    known = histories(dataset, split, "valid")
-    kind, first = settings.first_stage, make_settings(settings.first_stage)
-    stage = fit_counting_ranker(first, known, dataset.n_items, seed)
-    precision = working_precision(settings.precision, device)
-    untrained = new_cross_encoder(
-        load_encoder(settings.encoder, device),
-        item_texts(dataset, split),
-        torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
-        Inner(kind, kind, first, stage),
-        fit_popularity(known, dataset.n_items),
-        item_tokens=settings.item_tokens,
-        depth=settings.depth,
-        window=settings.max_length,
-        precision=precision,
-    )
-    steps, batch_size, rate = settings.steps, settings.batch_size, settings.learning_rate
-    recipe = ReadingRecipe(steps, batch_size, settings.negatives, rate, seed, precision)
-    ranker = train_cross_encoder(
-        untrained,
-        known,
-        targets(dataset, split, "valid"),
-        recipe,
-        lambda share, message: progress(0.1 + 0.9 * share, message),
-    )
-    return Learned(ranker, text, None)
-
-
-def fit_ensemble(
-    dataset: Dataset, split: Split, settings: EnsembleSettings, members: Sequence[Inner]
-) -> EnsembleRanker:
-    """The ensemble of trained models; weights that weren't given are chosen on the validation part alone.
-
-    Raises:
-        ConfigError: too few members, or members and weights that don't fit together.
-    """
-    equal = new_ensemble(members, [1] * len(members), settings.fusion)
-    weights = settings.weight_values or fit_weights(
-        [member.ranker for member in equal.members],
-        histories(dataset, split, "valid"),
-        targets(dataset, split, "valid"),
-        settings.fusion,
-    )
-    return new_ensemble(members, list(weights), settings.fusion)
 
 
 def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Reranker:
@@ -340,6 +240,10 @@ def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Re
     reranking = parse_reranking(spec)
     known = item_knowledge(ranker, dataset, split)
     return Reranker(reranking, ItemFacts(known.vectors, category_shares(dataset), known.popularity))
+
+
+def _scaled(progress: Progress, start: float, span: float) -> Progress:
+    return lambda share, message: progress(start + span * share, message)
 
 
 def _check_size(dataset: Dataset, split: Split) -> None:

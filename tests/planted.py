@@ -37,9 +37,17 @@ def keyed_transformer() -> TransformerRanker:
     """A transformer that has learned what the keys decide."""
     generator = np.random.default_rng(0)
     histories = [history_with_a_key(generator)[0] for _ in range(600)]
-    sequences = [[*history, decided_by_the_key(history)] for history in histories]
+    return taught(new_keyed(), [[*history, decided_by_the_key(history)] for history in histories])
+
+
+def new_keyed() -> TransformerRanker:
+    """A transformer that has learned nothing yet."""
     torch.manual_seed(0)
-    ranker = TransformerRanker(12, 16, 1, 2, max_length=8, dropout=0.0)
+    return TransformerRanker(12, 16, 1, 2, max_length=8, dropout=0.0)
+
+
+def taught(ranker: TransformerRanker, sequences: list[list[int]]) -> TransformerRanker:
+    """The ranker once it has learned from sequences."""
     recipe = Recipe(EPOCHS, EPOCHS, batch_size=32, learning_rate=0.01, weight_decay=0.0, seed=0)
     rising = iter(range(EPOCHS))
     callbacks = Callbacks(step=lambda _: None, epoch=lambda _: None)

@@ -250,3 +250,27 @@ def test_strength_of_scores_below_zero_is_nothing() -> None:
 
 def test_empty_list_has_no_strength() -> None:
     assert strengths(np.zeros(0), "count") == []
+
+
+def test_another_order_is_the_one_that_the_command_gives(shop: BuiltWorkspace) -> None:
+    model = opened(shop, shop.item_knn)
+    user = str(model.data.dataset.users["user_id"].iloc[7])
+    app = open_page("explore", model=shop.item_knn, user=user)
+    app.selectbox(key="explore_order").set_value("mmr").run()
+    app.slider(key="explore_mmr").set_value(0.6).run()
+    table, own = shown(app, LIST), list_for_user(model, user, 10)["item_id"].tolist()
+    assert table["item_id"].tolist() == list_for_user(model, user, 10, rerank="mmr:0.6")["item_id"].tolist()
+    assert table["item_id"].tolist() != own
+    ranks = dict(zip(table["item_id"], table["rank_before"], strict=True))
+    assert {item: rank for item, rank in ranks.items() if item in own} == {
+        item: own.index(item) + 1 for item in ranks if item in own
+    }
+    assert "Put in another order" in texts(app)
+
+
+def test_a_cap_leaves_no_more_of_a_category(shop: BuiltWorkspace) -> None:
+    app = open_page("explore", model=shop.item_knn)
+    app.selectbox(key="explore_order").set_value("cap").run()
+    app.number_input(key="explore_most").set_value(1).run()
+    assert not app.error and not app.exception
+    assert shown(app, LIST)["category"].value_counts().max() == 1

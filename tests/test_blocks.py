@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hand_made import M, shaken
 from torch import Tensor, nn
 
-from recsys_core.ranker.attention import attend
+from recsys_core.ranker.attention import attend, attend_to_past
 from recsys_core.ranker.blocks import (
     AttentionBlock,
     BlockName,
@@ -21,6 +21,7 @@ from recsys_core.ranker.blocks import (
     new_block,
     time_buckets,
 )
+from recsys_core.ranker.convolution import Convolution
 from recsys_core.ranker.neural import HistoryBatch
 
 SIZE, HEADS, HEAD, LENGTH, LONGEST = 8, 2, 4, 5, 6
@@ -226,3 +227,40 @@ def test_attention_with_hidden_places_equals_finite_differences():
     bias = torch.from_numpy(generator.normal(size=(1, 3, 3))).requires_grad_()
     real = torch.tensor([[True, False, True]])
     assert torch.autograd.gradcheck(lambda q, k, v, b: attend(q, k, v, b, real), (*tensors, bias))
+
+
+@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize("length", [1, 2, 3, 7])
+def test_the_way_back_through_neighbours_is_torch_s_own(after: int, length: int):
+    """Against the gradient of slices of a padded tensor; a length of 1 has no neighbours."""
+    torch.manual_seed(0)
+    layer = shaken(Convolution(4, 0.0, both_ways=after > 0))
+    x = torch.randn(3, length, 4, requires_grad=True)
+    around = F.pad(layer.norm(x), (0, 0, 2, after))
+    beside = torch.cat([around[:, step : step + length] for step in range(3 + after)], -1)
+    expected = layer.weight(beside)
+    real = torch.ones(3, length, dtype=torch.bool) if after else None
+    found = layer(x, real)
+    torch.testing.assert_close(found, expected)
+    pull = torch.randn_like(expected)
+    gradients = [torch.autograd.grad((out * pull).sum(), x)[0] for out in (found, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("length", [5, 64, 65, 150])
+def test_attention_to_the_past_is_torch_s_own_forward_and_back(length: int):
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, 2, length, 3, requires_grad=True) for _ in range(3))
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    learned = torch.randn(2, length, length, requires_grad=True)
+    bias = learned.masked_fill(future, -torch.inf)
+    found = attend_to_past(query, key, value, bias)
+    expected = F.scaled_dot_product_attention(query, key, value, bias[None])
+    torch.testing.assert_close(found, expected)
+    pull, leaves = torch.randn_like(expected), (query, key, value, learned)
+    for own, reference in zip(
+        torch.autograd.grad((found * pull).sum(), leaves, retain_graph=True),
+        torch.autograd.grad((expected * pull).sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(own, reference, rtol=1e-4, atol=1e-5)

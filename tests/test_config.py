@@ -73,6 +73,8 @@ OF_EVERY_NEURAL_RANKER = {
     "max_gradient_norm": (["0.001", "1000"], ["0", "1001"]),
     "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
     "encoder": (["x", "x" * 400], ["", "x" * 401]),
+    "fine_tune": (["none", "lora", "full"], ["some", ""]),
+    "fine_tune_steps": (["1", "100000"], ["0", "100001"]),
     "encoder_pooling": (["auto", "mean", "cls", "last"], ["max", ""]),
     "encoder_precision": (["auto", "fp32", "bf16", "int8"], ["fp64", ""]),
     "item_id": (["true", "false"], ["maybe", ""]),
@@ -178,6 +180,12 @@ def test_heads_that_do_not_divide_the_embedding_contradict_it():
 def test_an_item_with_neither_id_nor_text_contradicts_itself():
     with pytest.raises(ConfigError, match="its id or its text"):
         make_settings("transformer", changes=["encoder=none", "item_id=false"])
+
+
+@pytest.mark.parametrize("encoder", ["none", "character-ngrams"])
+def test_an_encoder_without_weights_cannot_be_tuned(encoder: str):
+    with pytest.raises(ConfigError, match=f"fine_tune is lora, and encoder '{encoder}' has nothing to tune"):
+        make_settings("transformer", changes=[f"encoder={encoder}", "fine_tune=lora"])
 
 
 def test_all_contradictions_come_in_one_sentence():

@@ -26,6 +26,7 @@ from recsys_core.ranker.pair_rows import CANDIDATES_A_ROW, ItemTokens, pair_rows
 from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
+from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.cross_encoder import (
     ReadingRecipe,
@@ -383,8 +384,8 @@ def test_it_is_trained_and_listed_like_every_other_model(tmp_path: Path, monkeyp
     vectors = TextVectors(np.ones((shop.n_items, 2), dtype=np.float16), "tiny", 0.0, "")
     words = sorted({word for text in COLOURS for word in text.split()})
     monkeypatch.setattr(pipeline, "encode_items", lambda *_: vectors)
-    monkeypatch.setattr(pipeline, "encode_more", lambda *_, **__: vectors)
-    monkeypatch.setattr(pipeline, "load_encoder", lambda *_: tiny_encoder(words))
+    monkeypatch.setattr("recsys_core.trainer.cross_encoder.load_encoder", lambda *_: tiny_encoder(words))
+    monkeypatch.setattr("recsys_core.ranker.wishes.encode_more", lambda *_, **__: vectors)
     told = list[str]()
     model = pipeline.train_model(
         shop,
@@ -400,5 +401,5 @@ def test_it_is_trained_and_listed_like_every_other_model(tmp_path: Path, monkeyp
     assert "Learning to read" in told
     assert model.verification is None
     assert model.test.n_users == 40
-    table = pipeline.recommend_for_wish(vectors, shop, "red", 3, CPU, tmp_path, model.ranker)
+    table = recommend_for_wish(vectors, shop, "red", 3, CPU, tmp_path, model.ranker)
     assert len(table) == 3

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from recsys_core.data.dataset import Dataset, Histories, build_dataset
 from recsys_core.data.events import EventContext, read_event_columns
 from recsys_core.data.split import histories, leave_one_out
-from recsys_core.explain.history import MAX_RELATIVE_DELTA, attribute
+from recsys_core.explain.attributions import MAX_RELATIVE_DELTA
+from recsys_core.explain.history import attribute
 from recsys_core.explain.scoring import Question, removed
 from recsys_core.ranker.events import EventKinds, buckets, gaps_before
 from recsys_core.ranker.lists import ListRequest, list_requests, rank_of, without

@@ -14,20 +14,19 @@ from recsys_core.data.dataset import Dataset
 from recsys_core.data.split import histories, leave_one_out
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.explanation import explain, verify_method
 from recsys_core.explain.faithfulness import REMOVALS, RIVALS
+from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.pipeline import (
     TrainedModel,
     encode_items,
-    explain,
-    item_knowledge,
-    recommend_for_wish,
     train_model,
-    verify_method,
 )
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.lists import list_requests, recommend
 from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.registry import fit_counting_ranker
+from recsys_core.ranker.wishes import recommend_for_wish
 
 CPU = torch.device("cpu")
 LETTERS = "abcdefghijklmnopqrst"
@@ -228,7 +227,7 @@ READ = TextVectors(WORDS, "minilm", 0.0, "")
 
 def wished(text: TextVectors, found: TextVectors, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The list of a wish that was encoded as `found`."""
-    monkeypatch.setattr("recsys_core.pipeline.encode_more", lambda *_, as_query: found)
+    monkeypatch.setattr("recsys_core.ranker.wishes.encode_more", lambda *_, as_query: found)
     table = recommend_for_wish(text, dataset_of({"u": "abc"}), "a book", 5, CPU, folder)
     assert table["rank"].tolist() == [1, 2, 3]
     assert table["score"].tolist() == pytest.approx([1, 0.8, 0.6], abs=1e-3)

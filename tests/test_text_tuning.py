@@ -3,14 +3,19 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from hand_made import dataset_of
 from numpy.typing import NDArray
 from tiny_bert import tiny_encoder
+from transformers import PreTrainedModel
 
+from recsys_core.config import TransformerSettings
 from recsys_core.data.dataset import Histories
+from recsys_core.data.split import leave_one_out
 from recsys_core.encoder.cache import encode_texts
 from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.text import TextEncoder
@@ -22,6 +27,7 @@ from recsys_core.trainer.text_tuning import (
     pair_loss,
     save_tuned,
     tune_encoder,
+    tuned_encoder,
     with_adapters,
 )
 
@@ -50,6 +56,11 @@ def recipe(tuning: Tuning, steps: int = 120) -> TuningRecipe:
     return TuningRecipe(tuning, steps, batch_size=16, seed=0, learning_rate=rates[tuning])
 
 
+def model_of(encoder: TextEncoder) -> PreTrainedModel:
+    """The encoder's model, which is torch's and not the int8 one."""
+    return cast(PreTrainedModel, encoder.model)
+
+
 def ignore(share: float, message: str) -> None:
     """Nobody follows."""
 
@@ -75,7 +86,7 @@ def test_items_that_are_touched_together_come_nearer(tuning: Tuning):
 
 def test_lora_changes_adapters_alone():
     encoder = tiny_encoder(WORDS)
-    adapted = with_adapters(tiny_encoder(WORDS).model, seed=0)
+    adapted = with_adapters(model_of(tiny_encoder(WORDS)), seed=0)
     learning = {name for name, weight in adapted.named_parameters() if weight.requires_grad}
     assert learning
     assert all("lora_" in name for name in learning)
@@ -84,15 +95,15 @@ def test_lora_changes_adapters_alone():
         for name, weight in adapted.named_parameters()
         if name not in learning
     }
-    given = dict(encoder.model.named_parameters())
+    given = dict(model_of(encoder).named_parameters())
     assert frozen.keys() == given.keys()
     assert all(torch.equal(weight, given[name]) for name, weight in frozen.items())
 
 
 def test_lora_leaves_what_has_no_adapter_bitwise_as_it_was():
     encoder = tiny_encoder(WORDS)
-    tuned = tune_encoder(encoder, WORDS, group_histories(), recipe("lora", 5), ignore).model.state_dict()
-    before = encoder.model.state_dict()
+    tuned = model_of(tune_encoder(encoder, WORDS, group_histories(), recipe("lora", 5), ignore)).state_dict()
+    before = model_of(encoder).state_dict()
     changed = {name for name, weight in before.items() if not torch.equal(weight, tuned[name])}
     assert changed
     assert tuned.keys() == before.keys()
@@ -102,9 +113,9 @@ def test_lora_leaves_what_has_no_adapter_bitwise_as_it_was():
 
 def test_full_tuning_changes_embeddings_too():
     encoder = tiny_encoder(WORDS)
-    tuned = tune_encoder(encoder, WORDS, group_histories(), recipe("full", 5), ignore).model.state_dict()
+    tuned = model_of(tune_encoder(encoder, WORDS, group_histories(), recipe("full", 5), ignore)).state_dict()
     name = "embeddings.word_embeddings.weight"
-    assert not torch.equal(tuned[name], encoder.model.state_dict()[name])
+    assert not torch.equal(tuned[name], model_of(encoder).state_dict()[name])
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
@@ -186,7 +197,7 @@ def test_a_person_can_stop_it():
 def test_a_loss_that_becomes_nan_stops_the_tuning():
     encoder = tiny_encoder(WORDS)
     with torch.no_grad():
-        next(iter(encoder.model.parameters())).fill_(torch.nan)
+        next(iter(model_of(encoder).parameters())).fill_(torch.nan)
     with pytest.raises(RecsysError, match="became nan at step 1; write fine_tune=none"):
         tune_encoder(encoder, WORDS, group_histories(), recipe("full"), ignore)
 
@@ -195,3 +206,21 @@ def test_without_peft_the_command_to_install_it_is_named(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ConfigError, match=r"pip install 'reclens\[finetune\]', or write fine_tune=full"):
         tune_encoder(tiny_encoder(WORDS), WORDS, group_histories(), recipe("lora"), ignore)
+
+
+@pytest.mark.slow
+def test_a_tuned_minilm_is_an_encoder_as_any_other(tmp_path: Path):
+    """Its pooling comes along; without tuning the name is what the settings say."""
+    shop = dataset_of({f"u{n}": "abcd" if n % 2 else "efgh" for n in range(8)})
+    shop.items["title"] = [f"book {letter}" for letter in shop.items["item_id"]]
+    split = leave_one_out(shop)
+    none, lora = (
+        tuned_encoder(shop, split, settings, 0, CPU, tmp_path, ignore)
+        for settings in (TransformerSettings(), TransformerSettings(fine_tune="lora", fine_tune_steps=2))
+    )
+    assert none == "minilm"
+    assert Path(lora).parent == tmp_path / "tuned"
+    before, after = (load_encoder(name, CPU) for name in (none, lora))
+    assert (after.head.pooling, after.max_tokens, after.size) == ("mean", before.max_tokens, 384)
+    cosine = (before.encode(["book a"]) * after.encode(["book a"])).sum()
+    assert 0.5 < cosine < 1 - 1e-6

@@ -12,13 +12,20 @@ import streamlit as st
 
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.comparisons import Comparison
+from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
+from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.group_comparisons import compare_opened, group_gains
 from recsys_core.actions.models import LoadedModel, list_for_wish
+from recsys_core.actions.reason_parts import components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
+from recsys_core.explain.components import Components
+from recsys_core.explain.contrast import Contrast
 from recsys_core.explain.explanation import Explanation
+from recsys_core.explain.model_report import ModelReport
+from recsys_core.explain.standing import Change
 from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
@@ -34,6 +41,35 @@ KEPT_COMPARISONS = 100
 def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
     """Why an item is where it is on a person's list; raises what `explain_item` raises."""
     return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+
+
+def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Components:
+    """What the parts of a model add to an item's score; raises what `components_of` raises."""
+    return _components(model, model.record.id, user_id, item_id, as_of)
+
+
+def contrast(
+    model: LoadedModel, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+) -> Contrast:
+    """Why one item rather than another one; raises what `contrast_items` raises."""
+    return _contrast(model, model.record.id, user_id, item_id, other_id, method, as_of)
+
+
+def removal(
+    model: LoadedModel, user_id: str, item_id: str, k: int, overtaken_by: str | None, as_of: AsOf
+) -> Change:
+    """The smallest removal that drops an item, or lets another one pass; raises as `what_would_drop`."""
+    return _removal(model, model.record.id, user_id, item_id, k, overtaken_by, as_of)
+
+
+def addition(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
+    """The smallest addition that lifts an item; raises what `what_would_lift` raises."""
+    return _addition(model, model.record.id, user_id, item_id, k, as_of)
+
+
+def model_report(model: LoadedModel, n_people: int) -> ModelReport:
+    """What a whole model goes by; raises what `describe_model` raises."""
+    return _model_report(model, model.record.id, n_people)
 
 
 def wish_list(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
@@ -79,6 +115,41 @@ def _explanation(
     _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
 ) -> Explanation:
     return explain_item(_model, user_id, item_id, method, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _components(_model: LoadedModel, model_id: str, user_id: str, item_id: str, as_of: AsOf) -> Components:
+    return components_of(_model, user_id, item_id, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _contrast(
+    _model: LoadedModel, model_id: str, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+) -> Contrast:
+    return contrast_items(_model, user_id, item_id, other_id, method, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _removal(
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    k: int,
+    overtaken_by: str | None,
+    as_of: AsOf,
+) -> Change:
+    return what_would_drop(_model, user_id, item_id, k, overtaken_by, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _addition(_model: LoadedModel, model_id: str, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
+    return what_would_lift(_model, user_id, item_id, k, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
+def _model_report(_model: LoadedModel, model_id: str, n_people: int) -> ModelReport:
+    return describe_model(_model, n_people)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_WISHES)

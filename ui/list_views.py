@@ -13,6 +13,7 @@ from ui.reasons import is_the_same_for_all
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
+ORDERS = ("model", "mmr", "calibration", "popularity", "cap")
 ROWS_AT_ONCE, TABLE_HEIGHT = 10, 422  # a longer history scrolls in as many pixels
 
 
@@ -37,7 +38,8 @@ def draw_what_if(model: LoadedModel, user_id: str, k: int, as_of: AsOf, history:
     """The ranked list, redrawn without the items of the history that are dropped."""
     st.subheader(t("explore.list", k=k), anchor=False)
     dropped = _choose_dropped(model, user_id, as_of, history) if len(history) else []
-    shown = ranked_list(model, user_id, k, as_of, dropped)
+    rerank = _choose_order(model)
+    shown = ranked_list(model, user_id, k, as_of, dropped, rerank)
     source = list_source(model, user_id, as_of, dropped)
     if shown.empty:
         st.caption(t("explore.nothing_left"))
@@ -45,9 +47,11 @@ def draw_what_if(model: LoadedModel, user_id: str, k: int, as_of: AsOf, history:
     if dropped:
         same = is_the_same_for_all(model)
         st.caption(t("explore.dropped_same" if same else "explore.dropped", n=len(dropped)))
+    if rerank:
+        st.caption(t("explore.reordered"))
     if source in ("profile", "popularity") and not is_the_same_for_all(model):
         st.caption(t(f"explore.source_{source}"))
-    elif not dropped and as_of == "test":
+    elif not dropped and not rerank and as_of == "test":
         st.caption(_held_out_sentence(model, user_id, k))
     draw_list(shown, "explore_list", model.ranker.score_kind)
     _ask_why(shown)
@@ -70,6 +74,27 @@ def _choose_dropped(model: LoadedModel, user_id: str, as_of: AsOf, history: pd.D
         placeholder=t("explore.drop_placeholder"),
         help=t("explore.drop_help"),
     )
+
+
+def _choose_order(model: LoadedModel) -> str | None:
+    """How the list is to be put in another order: `mmr:0.3`, for instance; None for the model's own order."""
+    if model.ranker.score_kind == "imported":
+        return None
+    columns = st.columns([6, 4], vertical_alignment="bottom")
+    order = columns[0].selectbox(
+        t("explore.order"),
+        ORDERS,
+        format_func=lambda name: t(f"explore.order_{name}"),
+        key="explore_order",
+        help=t("explore.order_help"),
+    )
+    if order == "model":
+        return None
+    if order == "cap":
+        most = columns[1].number_input(t("explore.most"), 1, 20, 2, key="explore_most")
+        return f"cap:{most}"
+    strength = columns[1].slider(t("explore.how_much"), 0.0, 1.0, 0.3, 0.05, key=f"explore_{order}")
+    return f"{order}:{strength:g}"
 
 
 def _held_out_sentence(model: LoadedModel, user_id: str, k: int) -> str:

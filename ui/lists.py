@@ -20,22 +20,29 @@ UP, DOWN, SAME, NEW = "▲", "▼", "＝", "★"
 
 
 def ranked_list(
-    model: LoadedModel, user_id: str, k: int, as_of: AsOf, dropped: Sequence[str] = ()
+    model: LoadedModel,
+    user_id: str,
+    k: int,
+    as_of: AsOf,
+    dropped: Sequence[str] = (),
+    rerank: str | None = None,
 ) -> pd.DataFrame:
-    """The first k of a person's list.
+    """The first k of a person's list, in the model's order or put in another one by `rerank`.
 
     Columns: `item_id`, `rank`, `title`, `strength` (see `strengths`), `category`, `popularity` (training
     interactions), `score`, `held_out` (whether it is the held-out item; never so as of now), and where
-    items were dropped from the history, `rank_before` (NaN where it was no candidate).
+    items were dropped from the history or the list was reordered, `rank_before` (NaN where it was no
+    candidate).
 
     Raises:
         NotFoundError: no such person or item.
+        ConfigError: there is no such re-ranking, or the data have nothing for it to go by.
     """
-    ranked = list_for_user(model, user_id, k, as_of, dropped)
+    ranked = list_for_user(model, user_id, k, as_of, dropped, rerank=rerank)
     shown = with_knowledge(model.data, ranked, model.ranker.score_kind)
     held_out = held_out_item(model.data, user_id) if as_of == "test" else 0
     shown["held_out"] = (shown["item_id"] == model.data.dataset.item_ids[held_out]) & (held_out > 0)
-    if dropped:
+    if dropped or rerank:
         before = list_for_user(model, user_id, model.data.dataset.n_items, as_of)
         shown["rank_before"] = before.set_index("item_id")["rank"].reindex(shown["item_id"]).to_numpy()
     return shown

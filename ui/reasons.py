@@ -85,6 +85,14 @@ def by_item(table: pd.DataFrame) -> pd.DataFrame:
     return sums.sort_values("attribution", key=abs, ascending=False, kind="stable").reset_index(drop=True)
 
 
+def summed_by_item(model: LoadedModel, explanation: Explanation) -> pd.DataFrame:
+    """What each history item adds with all its events, by item id: `title`, `attribution`."""
+    found = contributions(model, explanation)
+    return found.groupby("item_id", sort=False).agg(
+        title=("title", "first"), attribution=("attribution", "sum")
+    )
+
+
 def main_reasons(table: pd.DataFrame) -> list[str]:
     """Titles of the items that speak most for the explained one: at most 3, each with a real share of it.
 
@@ -105,7 +113,7 @@ def customer_sentence(model: LoadedModel, explanation: Explanation, table: pd.Da
     named = main_reasons(table)
     if not named:
         return t("explain.because_nothing", item=item)
-    reasons = _listed([f"*{safe(title)}*" for title in named])
+    reasons = listed([f"*{safe(title)}*" for title in named])
     return t(
         "explain.because" if explanation.verified else "explain.because_unsure", item=item, reasons=reasons
     )
@@ -180,10 +188,11 @@ def order_name(order: str) -> str:
 
 def _rivals_named(orders: Sequence[str]) -> str:
     """Orders as part of a sentence."""
-    return _listed([t(f"explain.said_{order}") for order in orders])
+    return listed([t(f"explain.said_{order}") for order in orders])
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names as part of a sentence: "a, b and c"."""
     if len(names) < 2:
         return "".join(names)
     return t("explain.listed", first=t("explain.comma").join(names[:-1]), last=names[-1])

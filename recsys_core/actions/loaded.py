@@ -31,6 +31,7 @@ class LoadedModel:
     log: TrainingLog | None
     verification: Verification | None
     text: TextVectors | None
+    badges: tuple[Verification, ...] = ()
 
 
 def content_sha256(record: ModelRecord) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from recsys_core.actions.badges import read_badges
 from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.actions.imported import check_askable, is_imported, open_lists
 from recsys_core.actions.loaded import MODEL_FILE, MODEL_VERSION, RANKS_FILE, WEIGHTS_FILE, LoadedModel
@@ -24,7 +25,6 @@ from recsys_core.pipeline import (
     Progress,
     TrainedModel,
     learn,
-    recommend_for_wish,
     reranker_of,
     train_model,
 )
@@ -36,6 +36,7 @@ from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
@@ -115,8 +116,7 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"an ensemble is made of 2 or more different trained models, and members is "
             f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
         )
-    foreign = [record.name for record in records if record.dataset_id != dataset.id]
-    if foreign:
+    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
     lists = [record.name for record in records if is_imported(record)]
     if lists:
@@ -162,6 +162,7 @@ def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = No
         log=_LOG.validate_python(kept["log"]),
         verification=_VERIFICATION.validate_python(kept["verification"]),
         text=_text(kept, ranker, folder),
+        badges=read_badges(record, folder),
     )
 
 
@@ -250,11 +251,9 @@ def list_for_history(
     rerank: str | None = None,
 ) -> pd.DataFrame:
     """The list of someone with this history of item ids, oldest first; `seen` stays off, else the history."""
-    numbers = np.array([model.data.dataset.item_number(item_id) for item_id in history], dtype=np.int64)
-    off = (
-        numbers
-        if seen is None
-        else np.array([model.data.dataset.item_number(i) for i in seen], dtype=np.int64)
+    numbers, off = (
+        np.array([model.data.dataset.item_number(item_id) for item_id in ids], dtype=np.int64)
+        for ids in (history, history if seen is None else seen)
     )
     return _lists(model, [ListRequest(numbers, off)], k, rerank)
 
@@ -344,8 +343,7 @@ def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
     save_ranker(trained.ranker, folder / WEIGHTS_FILE)
     ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
     ranks.to_parquet(folder / RANKS_FILE, index=False)
-    text = trained.text
-    if text is not None and text.ngrams is not None:
+    if (text := trained.text) is not None and text.ngrams is not None:
         text.ngrams.save(folder / NGRAMS_FILE)
     write_json(
         folder / MODEL_FILE,

@@ -9,8 +9,10 @@ import numpy as np
 from recsys_core.actions.models import LoadedModel, request_for
 from recsys_core.data.split import AsOf
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.badges import badge_for
 from recsys_core.explain.explanation import Explanation, explain
-from recsys_core.explain.history import METHODS, Method
+from recsys_core.explain.history import METHODS, Method, default_method
+from recsys_core.explain.measures import MeasuredOrder
 from recsys_core.ranker.lists import recommend
 
 
@@ -36,9 +38,10 @@ def explain_item(
             raise DataError(f"'{user_id}' has touched every item, so there is no list to explain")
         item_id = str(first["item_id"].iloc[0])
     number = data.dataset.item_number(item_id)
-    return explain(
-        model.ranker, data.dataset, data.split, request, number, _method(method), model.verification
-    )
+    chosen = method_named(method) or default_method(model.ranker)
+    trained = () if model.verification is None else (model.verification,)
+    badge = badge_for((*trained, *model.badges), chosen, data.dataset, user_id)
+    return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge)
 
 
 def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, Any]:
@@ -70,12 +73,30 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
             removal: {name: asdict(figures) for name, figures in orders.items()}
             for removal, orders in explanation.faithfulness.items()
         },
+        "curves": {
+            removal: {name: _curves(found) for name, found in orders.items()}
+            for removal, orders in explanation.measured.items()
+        },
         "verified": explanation.verified,
         "reason": explanation.reason,
     }
 
 
-def _method(name: str | None) -> Method | None:
+def _curves(found: MeasuredOrder) -> dict[str, Any]:
+    """The item's score while history items leave, and while they enter, in one order."""
+    return {
+        "n_items": found.deletion.n_moved.tolist(),
+        "deletion": found.deletion.scores.tolist(),
+        "insertion": found.insertion.scores.tolist(),
+    }
+
+
+def method_named(name: str | None) -> Method | None:
+    """The method of that name; None for none.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
     if name is None:
         return None
     for method in METHODS:

@@ -5,20 +5,56 @@ Exit code 0: done. 2: bad input. 1: a failure. Results go to stdout and nothing 
 Commands import what they call when they are called: torch takes seconds, and `reclens list` shouldn't.
 """
 
-from recsys_core.cli import comparisons, data, imported, lists, models, reports, searches, serving, workspace
+from recsys_core.cli import (
+    audit_checks,
+    causes,
+    cohorts,
+    comparisons,
+    concepts,
+    counterfactuals,
+    data,
+    descriptions,
+    explanation_parity,
+    imported,
+    influences,
+    lists,
+    membership,
+    models,
+    reasons,
+    reports,
+    robustness,
+    searches,
+    serving,
+    verifications,
+    words,
+    workspace,
+)
 from recsys_core.cli.output import app
 
 __all__ = [
     "app",
+    "audit_checks",
+    "causes",
+    "cohorts",
     "comparisons",
+    "concepts",
+    "counterfactuals",
     "data",
+    "descriptions",
+    "explanation_parity",
     "imported",
+    "influences",
     "lists",
     "main",
+    "membership",
     "models",
+    "reasons",
     "reports",
+    "robustness",
     "searches",
     "serving",
+    "verifications",
+    "words",
     "workspace",
 ]
 

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
+from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text, without_history_text
 from recsys_core.config import SETTINGS
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
 ITEM_COLUMNS = ["attribute", "group", "measure", "value", "ci_low", "ci_high"]
 GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
-
-AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; now: the whole history.")]
 
 
 @app.command()
@@ -85,16 +84,24 @@ def explain(
     user: Annotated[str, typer.Option(help="Id of a person.")],
     item: Annotated[str | None, typer.Option(help="Id of an item; default: the first of the list.")] = None,
     method: Annotated[str | None, typer.Option(help="integrated-gradients, leave-one-out or counts.")] = None,
+    over: Annotated[str | None, typer.Option(help="Also: why rather than this item?")] = None,
+    components: Annotated[
+        bool, typer.Option("--components", help="Also: what id, text, time, … add to the score.")
+    ] = False,
     as_of: AsOfOption = "test",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say why an item is on a person's list, and whether that can be trusted."""
-    from recsys_core.actions import models, reasons
+    from recsys_core.actions import models, reason_parts, reasons
 
-    reply = answer(workspace, json)
+    reply, moment = answer(workspace, json), models.checked_as_of(as_of)
     opened = models.open_model(reply.workspace, model)
-    explanation = reasons.explain_item(opened, user, item, method, models.checked_as_of(as_of))
+    alone = reason_parts.without_history_json(opened, user, item, moment)
+    if alone is not None:
+        reply.write(alone, without_history_text(alone))
+        return
+    explanation = reasons.explain_item(opened, user, item, method, moment)
     found = reasons.explanation_json(opened, explanation)
     strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
     badge = "verified" if found["verified"] else "not verified"
@@ -104,6 +111,14 @@ def explain(
         table_text(strongest, ["position", "attribution", "item_id", "title"]),
         f"{badge}: {found['reason']}",
     ]
+    if over is not None:
+        contrasted = reason_parts.contrast_items(opened, user, item, over, method, moment)
+        found["contrast"] = reason_parts.contrast_json(opened, contrasted)
+        text.append(contrast_text(found["contrast"]))
+    if components:
+        parts = reason_parts.components_of(opened, user, item, moment)
+        found["components"] = reason_parts.components_json(parts)
+        text.append(components_text(found["components"]))
     reply.write(found, "\n".join(text))
 
 

@@ -5,6 +5,8 @@ analysis: Deerwester et al. 1990). What was learned is three arrays, so that a w
 encoded later, and so that it can be kept without pickle.
 """
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,7 @@ FloatArray = NDArray[np.float32]
 NGRAMS = "character-ngrams"
 NGRAM_SIZE = 256
 MAX_NGRAMS = 65_536
-_LONGEST = 4
+_SHORTEST, _LONGEST = 2, 4
 _NOTHING = "∅"  # stands for an empty text, so that a catalogue of empty texts has something to count
 
 
@@ -51,6 +53,32 @@ class NgramEncoder:
         counts = _vectoriser(self.ngrams)
         counts.idf_ = self.idf
         return _unit(counts.transform(_plain(texts)) @ self.components.T)
+
+    def weights(self, text: str) -> dict[int, float]:
+        """What each n-gram of a text weighs, by its row: 1 + ln(how often it occurs), times its idf."""
+        return {
+            row: (1 + math.log(len(places))) * float(self.idf[row])
+            for row, places in self.places(text).items()
+        }
+
+    def places(self, text: str) -> dict[int, list[list[int]]]:
+        """By row, each place where an n-gram occurs in a text, as its characters' places, spaces left out.
+
+        N-grams don't cross words; a word has a space in front and one behind.
+        """
+        row_of = {ngram: row for row, ngram in enumerate(self.ngrams)}
+        found = dict[int, list[list[int]]]()
+        for word in re.finditer(r"\S+", text.replace("\x00", " ")):
+            letters = [" ", *(character.lower() for character in word.group()), " "]
+            for size in range(_SHORTEST, _LONGEST + 1):
+                for first in range(max(1, len(letters) - size + 1)):
+                    row = row_of.get("".join(letters[first : first + size]))
+                    if row is not None:
+                        inside = range(max(first, 1), min(first + size, len(letters) - 1))
+                        found.setdefault(row, []).append([word.start() + place - 1 for place in inside])
+                if len(letters) <= size:  # a short word is counted once
+                    break
+        return found
 
     def save(self, path: Path) -> None:
         """Writes the arrays to a safetensors file, each n-gram as its characters' numbers.
@@ -105,7 +133,7 @@ def _vectoriser(ngrams: tuple[str, ...] | None) -> "TfidfVectorizer":
 
     return TfidfVectorizer(
         analyzer="char_wb",
-        ngram_range=(2, _LONGEST),
+        ngram_range=(_SHORTEST, _LONGEST),
         sublinear_tf=True,
         max_features=MAX_NGRAMS if ngrams is None else None,
         vocabulary=ngrams,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys_core.data.dataset import Dataset, IntArray
+from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.errors import DataError
 from recsys_core.explain.faithfulness import (
@@ -13,12 +13,12 @@ from recsys_core.explain.faithfulness import (
     Removal,
     Verification,
     by_item,
-    measure,
     rival_orders,
     verify,
 )
 from recsys_core.explain.history import Attributions, Method, attribute, default_method
 from recsys_core.explain.knowledge import item_knowledge
+from recsys_core.explain.measures import MeasuredOrder, measure_orders
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.lists import ListRequest, rank_of
@@ -33,7 +33,8 @@ class Explanation:
     """Why one item is where it is on one list, and how far that answer can be trusted.
 
     Attributes:
-        faithfulness: by kind of removal and by order, the method itself among its rivals.
+        measured: by kind of removal and by order, the method itself among its rivals: every measure, and the
+            curves of the score while items leave and enter.
         verification: what the method has shown on this model over many people; None = never tested.
     """
 
@@ -42,8 +43,16 @@ class Explanation:
     history: IntArray
     rank: int
     attributions: Attributions
-    faithfulness: dict[Removal, dict[str, Faithfulness]]
+    measured: dict[Removal, dict[str, MeasuredOrder]]
     verification: Verification | None
+
+    @property
+    def faithfulness(self) -> dict[Removal, dict[str, Faithfulness]]:
+        """By kind of removal and by order, what the badge asks."""
+        return {
+            removal: {name: found.faithfulness for name, found in orders.items()}
+            for removal, orders in self.measured.items()
+        }
 
     @property
     def verified(self) -> bool:
@@ -83,14 +92,14 @@ def explain(
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
         question, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
     )
-    faithfulness: dict[Removal, dict[str, Faithfulness]] = {
-        removal: measure(ranker, question, orders, removal) for removal in REMOVALS
+    with_ranks = not isinstance(ranker, CrossEncoderRanker)
+    measured: dict[Removal, dict[str, MeasuredOrder]] = {
+        removal: measure_orders(ranker, [question], [orders], removal, with_ranks=with_ranks)[0]
+        for removal in REMOVALS
     }
     fitting = verification if verification is not None and verification.method == chosen else None
     rank = rank_of(ranker, request, item_number)
-    return Explanation(
-        request.user_id, item_number, request.history, rank, attributions, faithfulness, fitting
-    )
+    return Explanation(request.user_id, item_number, request.history, rank, attributions, measured, fitting)
 
 
 def verify_method(
@@ -103,19 +112,46 @@ def verify_method(
     """
     if isinstance(ranker, CrossEncoderRanker):
         return None
-    known = histories(dataset, split, "test")
-    people = np.flatnonzero(known.lengths >= 2)
-    if len(people) == 0:
+    questions = questions_to_verify(ranker, dataset, split, seed, n_people)
+    if not questions:
         return None
-    drawn = np.sort(np.random.default_rng(seed).permutation(people)[:n_people])
-    batch = known.take(drawn)
-    first = top_k(mask_seen(ranker.score(batch), batch), 1)[:, 0]
-    people = [batch.take(np.array([row])) for row in range(len(batch))]
-    questions = [
+    return verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed)
+
+
+def questions_to_verify(
+    ranker: Ranker,
+    dataset: Dataset,
+    split: Split,
+    seed: int,
+    n_people: int = VERIFIED_PEOPLE,
+    people: IntArray | None = None,
+) -> list[Question]:
+    """Why is the first item first, on the lists of up to `n_people` drawn by the seed.
+
+    Args:
+        ranker: whose lists.
+        dataset: whose people.
+        split: the moment is that of the test targets.
+        seed: decides who is drawn.
+        n_people: how many at most.
+        people: their numbers, if not everybody is asked for; who has under two items of history isn't drawn.
+    """
+    known = histories(dataset, split, "test")
+    fitting = np.flatnonzero(known.lengths >= 2)
+    if people is not None:
+        fitting = np.intersect1d(fitting, people)
+    drawn = np.sort(np.random.default_rng(seed).permutation(fitting)[:n_people])
+    if len(drawn) == 0:
+        return []
+    return about_first_items(ranker, known.take(drawn))[1]
+
+
+def about_first_items(ranker: Ranker, known: Histories) -> tuple[IntArray, list[Question]]:
+    """Who has a list, and why its first item is there; `known` says what people have touched."""
+    first = top_k(mask_seen(ranker.score(known), known), 1)[:, 0]
+    listed = np.flatnonzero(first > 0)
+    people = [known.take(np.array([row])) for row in listed]
+    return listed, [
         Question(own.items, int(item), own.items, own.context, own.askers)
-        for own, item in zip(people, first, strict=True)
-        if item > 0
+        for own, item in zip(people, first[listed], strict=True)
     ]
-    return (
-        verify(ranker, questions, method, item_knowledge(ranker, dataset, split), seed) if questions else None
-    )

@@ -9,14 +9,16 @@ that it rarely met. Definitions: DeYoung et al., ACL 2020 (comprehensiveness, su
 al., SIGIR 2025 (fixed sizes).
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from recsys_core.data.dataset import FloatArray, IntArray
-from recsys_core.explain.history import Method, attribute
-from recsys_core.explain.scoring import Question, item_scores, removed
+from recsys_core.explain.answers import answers, items_of
+from recsys_core.explain.history import Attributions, Method, attribute
+from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.ranker.protocol import Ranker
 
 Removal = Literal["delete-and-shift", "mask-in-place"]
@@ -25,6 +27,7 @@ SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 FIXED_SIZES = (1, 2, 3, 4, 5)
 RIVALS = ("random", "recency", "popularity", "similarity")
 CEILING: Method = "leave-one-out"
+EVERYONE = ""
 
 MIN_COHORT = 200
 N_DRAWS = 2_000
@@ -43,6 +46,9 @@ class Faithfulness:
     comprehensiveness: float
     sufficiency: float
     deletion: float
+
+
+Figures = dict[Removal, list[dict[str, Faithfulness]]]  # by removal, for each person by order
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class Verification:
         verified: every gain over every rival has its interval above 0.
         reason: the verdict in a sentence.
         means: mean figures of the method, its rivals and leave-one-out, by removal.
+        cohort: whom it was tested on, as `attribute=value`; "" for a sample of everybody.
     """
 
     method: Method
@@ -87,6 +94,7 @@ class Verification:
     reason: str
     gains: tuple[Gain, ...]
     means: dict[Removal, dict[str, Faithfulness]]
+    cohort: str = EVERYONE
 
 
 def rival_orders(
@@ -105,47 +113,80 @@ def rival_orders(
     }
 
 
-def items_of(history: IntArray) -> tuple[IntArray, IntArray]:
-    """The different items of a history, by number, and [length] which of them each event is of."""
-    items, place = np.unique(history, return_inverse=True)
-    return items, place
-
-
 def by_item(history: IntArray, values: FloatArray) -> FloatArray:
     """Attributions of events [length], summed over all events of each item of `items_of`."""
     items, place = items_of(history)
     return np.bincount(place, weights=values, minlength=len(items)).astype(np.float64)
 
 
+def leave_one_out_falls(ranker: Ranker, questions: Sequence[Question]) -> list[FloatArray]:
+    """For each question the fall of its score when each item goes; 0 for what the model doesn't reach.
+
+    As the method "leave-one-out", the events of an item together, for many people in one go.
+    """
+    alone = [np.eye(len(items_of(question.history)[0]), dtype=bool) for question in questions]
+    gone = [np.concatenate([np.zeros((1, len(rows)), dtype=bool), rows]) for rows in alone]
+    found = answers(ranker, questions, gone, in_place=False)
+    falls = list[FloatArray]()
+    for question, own in zip(questions, found, strict=True):
+        reached = np.arange(len(question.history)) >= len(question.history) - ranker.max_length
+        counts = by_item(question.history, reached.astype(np.float64))
+        falls.append(np.where(counts > 0, own.scores[0] - own.scores[1:], 0.0))
+    return falls
+
+
 def measure(
     ranker: Ranker, question: Question, importance: dict[str, FloatArray], removal: Removal
 ) -> dict[str, Faithfulness]:
-    """The faithfulness of several orders of one history, all scored in one batch.
+    """The faithfulness of several orders of one history; see `measure_many`."""
+    return measure_many(ranker, [question], [importance], removal)[0]
+
+
+def measure_many(
+    ranker: Ranker, questions: Sequence[Question], orders: Sequence[dict[str, FloatArray]], removal: Removal
+) -> list[dict[str, Faithfulness]]:
+    """The faithfulness of several orders of many histories, all scored together.
 
     Args:
         ranker: the model that is asked.
-        question: the explained item.
-        importance: by name, one value for each item of `items_of`; higher = more important.
+        questions: [Q] the explained items.
+        orders: [Q] by name, one value for each item of `items_of`; higher = more important.
         removal: how items go.
     """
-    items, place = items_of(question.history)
-    sizes = [max(1, round(share * len(items))) for share in SHARES]
-    fixed = [min(size, len(items)) for size in FIXED_SIZES]
-    gone = [np.zeros((1, len(items)), dtype=bool)]
+    gone = [_versions(importance) for importance in orders]
+    found = answers(ranker, questions, gone, in_place=removal == "mask-in-place")
+    return [
+        {
+            name: Faithfulness(
+                *(float(part.mean()) for part in np.split(falls, [len(SHARES), 2 * len(SHARES)]))
+            )
+            for name, falls in zip(
+                importance, (own.scores[0] - own.scores[1:]).reshape(len(importance), -1), strict=True
+            )
+        }
+        for importance, own in zip(orders, found, strict=True)
+    ]
+
+
+def _versions(importance: dict[str, FloatArray]) -> BoolArray:
+    """[1 + n_orders · 15, n_items] what goes: nothing, then by order the first shares, the rest, 1 to 5."""
+    n_items = len(next(iter(importance.values())))
+    sizes = share_sizes(n_items)
+    gone = [np.zeros((1, n_items), dtype=bool)]
     for values in importance.values():
-        order = _place_in_order(values)
-        gone.append(np.stack([order < size for size in sizes]))
-        gone.append(np.stack([order >= size for size in sizes]))
-        gone.append(np.stack([order < size for size in fixed]))
-    events_gone = np.concatenate(gone)[:, place]  # [versions, length]
-    versions = removed(question.known, events_gone, in_place=removal == "mask-in-place")
-    scores = item_scores(ranker, question, versions)
-    falls = (scores[0] - scores[1:]).reshape(len(importance), -1)
-    parts = np.split(falls, [len(SHARES), 2 * len(SHARES)], axis=1)
-    return {
-        name: Faithfulness(*(float(part[row].mean()) for part in parts))
-        for row, name in enumerate(importance)
-    }
+        order = place_in_order(values)
+        gone += [order < sizes[:, None], order >= sizes[:, None], order < fixed_sizes(n_items)[:, None]]
+    return np.concatenate(gone)
+
+
+def share_sizes(n_items: int) -> IntArray:
+    """[5] how many items 1, 5, 10, 20, 50 % are, at least 1."""
+    return np.array([max(1, round(share * n_items)) for share in SHARES])
+
+
+def fixed_sizes(n_items: int) -> IntArray:
+    """[5] 1 to 5 items, or as many as there are."""
+    return np.minimum(FIXED_SIZES, n_items)
 
 
 def verify(
@@ -167,16 +208,84 @@ def verify(
         explained: the model that the attributions come from, if another one: a copy with random weights
             must lose the badge (Adebayo et al., NeurIPS 2018).
     """
+    return verify_methods(ranker, questions, (method,), knowledge, seed, explained=explained)[0]
+
+
+def verify_methods(
+    ranker: Ranker,
+    questions: Sequence[Question],
+    methods: Sequence[Method],
+    knowledge: ItemKnowledge,
+    seed: int = 0,
+    *,
+    cohort: str = EVERYONE,
+    explained: Ranker | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[Verification]:
+    """The verdicts on several methods over the same people; see `verify`.
+
+    Args:
+        ranker: the model that items are taken from.
+        questions: one a person.
+        methods: to be tested.
+        knowledge: of the items, for the rivals.
+        seed: decides the random order and the bootstrap.
+        cohort: who these people are, as `attribute=value`; "" for a sample of everybody.
+        explained: the model that the attributions come from, if another one.
+        progress: told the share that is done.
+    """
     generator = np.random.default_rng(seed)
-    figures: dict[Removal, list[dict[str, Faithfulness]]] = {removal: [] for removal in REMOVALS}
+    orders = orders_without_method(ranker, questions, knowledge, generator)
+    for number, method in enumerate(methods):
+        if method == CEILING and explained is None:
+            continue
+        for row, values in enumerate(importances(explained or ranker, questions, method)):
+            orders[row][method] = values
+            progress((number + (row + 1) / len(questions)) / len(methods) * 0.9)
+    figures: Figures = {removal: measure_many(ranker, questions, orders, removal) for removal in REMOVALS}
+    progress(1.0)
+    return verdicts(figures, methods, cohort, generator)
+
+
+def orders_without_method(
+    ranker: Ranker, questions: Sequence[Question], knowledge: ItemKnowledge, generator: np.random.Generator
+) -> list[dict[str, FloatArray]]:
+    """For each question the orders that anybody could make up, and leave-one-out."""
+    orders = [rival_orders(question, knowledge, generator) for question in questions]
+    for importance, falls in zip(orders, leave_one_out_falls(ranker, questions), strict=True):
+        importance[CEILING] = falls
+    return orders
+
+
+def importances(ranker: Ranker, questions: Sequence[Question], method: Method) -> Iterator[FloatArray]:
+    """What each item of each history adds, by a method, in the order of `items_of`."""
+    if method == CEILING:
+        yield from leave_one_out_falls(ranker, questions)
+        return
+    for question, found in zip(questions, attributions_of(ranker, questions, method), strict=True):
+        yield by_item(question.history, found.values)
+
+
+def attributions_of(ranker: Ranker, questions: Sequence[Question], method: Method) -> Iterator[Attributions]:
+    """The attributions of many people's questions, in turn.
+
+    Raises:
+        ConfigError: the method doesn't fit the ranker.
+    """
     for question in questions:
-        orders = rival_orders(question, knowledge, generator)
-        asked: tuple[tuple[Method, Ranker], ...] = ((CEILING, ranker), (method, explained or ranker))
-        for name, model in dict(asked).items():
-            orders[name] = by_item(question.history, attribute(model, question, name).values)
-        for removal in REMOVALS:
-            figures[removal].append(measure(ranker, question, orders, removal))
-    draws = generator.multinomial(len(questions), np.full(len(questions), 1 / len(questions)), N_DRAWS)
+        yield attribute(ranker, question, method)
+
+
+def verdicts(
+    figures: Figures, methods: Sequence[Method], cohort: str, generator: np.random.Generator
+) -> list[Verification]:
+    """The verdict on each method, from the figures of the same people; the generator draws the bootstrap."""
+    n_people = len(figures[REMOVALS[0]])
+    draws = generator.multinomial(n_people, np.full(n_people, 1 / n_people), N_DRAWS)
+    return [_verification(figures, method, cohort, draws) for method in methods]
+
+
+def _verification(figures: Figures, method: Method, cohort: str, draws: IntArray) -> Verification:
     gains = tuple(
         _gain(
             [by_order[method] for by_order in people],
@@ -190,22 +299,26 @@ def verify(
         for figure in ("comprehensiveness", "deletion")
         for rival in RIVALS
     )
+    names = (*RIVALS, CEILING, method)
     means: dict[Removal, dict[str, Faithfulness]] = {
-        removal: _means(people) for removal, people in figures.items()
+        removal: _means([{name: person[name] for name in names} for person in people])
+        for removal, people in figures.items()
     }
-    verified, reason = _verdict(method, gains, len(questions))
-    return Verification(method, len(questions), verified, reason, gains, means)
+    n_people = draws.shape[1]
+    verified, reason = _verdict(method, gains, n_people, cohort)
+    return Verification(method, n_people, verified, reason, gains, means, cohort)
 
 
-def _verdict(method: str, gains: tuple[Gain, ...], n_people: int) -> tuple[bool, str]:
+def _verdict(method: str, gains: tuple[Gain, ...], n_people: int, cohort: str) -> tuple[bool, str]:
+    people = f"{n_people} people" + (f" with {cohort}" if cohort else "")
     if n_people < MIN_COHORT:
-        return False, f"tested on {n_people} people; the badge needs {MIN_COHORT}"
+        return False, f"tested on {people}; the badge needs {MIN_COHORT}"
     lost = sorted({gain.rival for gain in gains if gain.ci_low <= 0})
     if lost:
-        return False, f"over {n_people} people, {method} was not surely better than {', '.join(lost)}"
+        return False, f"over {people}, {method} was not surely better than {', '.join(lost)}"
     return (
         True,
-        f"over {n_people} people, {method} beat {', '.join(RIVALS)} beyond chance, by both kinds of removal",
+        f"over {people}, {method} beat {', '.join(RIVALS)} beyond chance, by both kinds of removal",
     )
 
 
@@ -233,7 +346,7 @@ def _means(people: list[dict[str, Faithfulness]]) -> dict[str, Faithfulness]:
     }
 
 
-def _place_in_order(importance: FloatArray) -> IntArray:
+def place_in_order(importance: FloatArray) -> IntArray:
     """[n] 0 for the most important item; of equals the one with the lower number first."""
     order = np.argsort(-importance, kind="stable")
     place = np.empty(len(order), dtype=np.int64)

@@ -1,153 +1,191 @@
-"""What each item of a history adds to the score of an item on the list.
+"""What each item of a history adds to the score of an item on the list: every method, by name.
 
-Three methods: the exact terms of a ranker that is a sum (`counts`), integrated gradients through
-Captum for a neural one, and leave-one-out for any. All of them return one value a history position.
+`attribute` asks for one item, `attribute_many` for several items of one person's list at once, which
+shares what they have in common. Each family of methods has its own module.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from recsys_core.data.dataset import FloatArray
+from recsys_core.data.dataset import IntArray
 from recsys_core.errors import ConfigError
-from recsys_core.explain.scoring import Question, item_scores, removed
-from recsys_core.ranker.als import AlsRanker
-from recsys_core.ranker.neighbours import NeighbourRanker
-from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
-from recsys_core.ranker.popularity import PopularityRanker
+from recsys_core.explain.attributions import (
+    DEFAULT,
+    MAX_RELATIVE_DELTA,
+    Attributions,
+    Baseline,
+    Method,
+    Options,
+)
+from recsys_core.explain.counts import SumRanker, counts
+from recsys_core.explain.gradients import gradient_shap, gradient_x_input, integrated_gradients
+from recsys_core.explain.removal import leave_one_out, shapley_exact, shapley_sampling
+from recsys_core.explain.rollout import attends, attention_rollout
+from recsys_core.explain.scoring import Question
+from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.protocol import Ranker
 
-Method = Literal["integrated-gradients", "leave-one-out", "counts"]
-METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out", "counts")
+__all__ = [
+    "MAX_RELATIVE_DELTA",
+    "METHODS",
+    "Attributions",
+    "Method",
+    "Options",
+    "attribute",
+    "attribute_many",
+    "attribute_people",
+    "default_method",
+    "methods_of",
+]
 
-SumRanker = AlsRanker | NeighbourRanker | PopularityRanker
+NO_HISTORY = "this person has no history yet, so no item of it can be the reason; the list is by popularity"
 
-MAX_RELATIVE_DELTA = 0.01
-SMALLEST_DIFFERENCE = 1e-3  # a smaller one is near what single precision rounds away, so no share of it
-STEPS = (16, 32, 64, 128, 256, 512)
-PATH_BATCH = 256
+Run = Callable[[Ranker, Sequence[Question], IntArray, Options], list[tuple[Attributions, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Attributions:
-    """One value a history position, and the check that they add up.
+class MethodKind:
+    """What there is to know of a method.
 
     Attributes:
-        values: [length] oldest first; 0 for what the model's window doesn't reach.
-        method: how they were found.
-        baseline: what the score is compared with, in words.
-        score: the score of the item with the full history.
-        baseline_score: its score at the baseline.
-        delta: Σ values − (score − baseline_score); 0 = they add up exactly. NaN for leave-one-out,
-            which promises no sum.
-        n_steps: points on the path of integrated gradients; 0 for the other methods.
+        run: from a ranker that carries it, questions of several people and their items [P, k] to one
+            answer for each item.
+        carried_by: which rankers it fits.
+        baselines: what it can compare with, its default first; a ranker may lack some.
+        adds_up: whether its values promise to sum to the difference of the scores.
     """
 
-    values: FloatArray
-    method: Method
-    baseline: str
-    score: float
-    baseline_score: float
-    delta: float
-    n_steps: int
+    run: Run
+    carried_by: Callable[[Ranker], bool]
+    baselines: tuple[Baseline, ...]
+    adds_up: bool
 
-    @property
-    def relative_delta(self) -> float:
-        """|delta| as a share of the score difference, of 0.001 at least; NaN where there is no sum."""
-        if np.isnan(self.delta):
-            return self.delta
-        return abs(self.delta) / max(abs(self.score - self.baseline_score), SMALLEST_DIFFERENCE)
+
+def _of_neural(
+    method: Callable[[NeuralRanker, Sequence[Question], IntArray, Options], list[tuple[Attributions, ...]]],
+) -> Run:
+    def run(
+        ranker: Ranker, questions: Sequence[Question], items: IntArray, options: Options
+    ) -> list[tuple[Attributions, ...]]:
+        assert isinstance(ranker, NeuralRanker)
+        return method(ranker, questions, items, options)
+
+    return run
+
+
+def _one_by_one(
+    method: Callable[[Ranker, Question, tuple[int, ...], Options], tuple[Attributions, ...]],
+) -> Run:
+    def run(
+        ranker: Ranker, questions: Sequence[Question], items: IntArray, options: Options
+    ) -> list[tuple[Attributions, ...]]:
+        return [
+            method(ranker, question, tuple(own), options)
+            for question, own in zip(questions, items.tolist(), strict=True)
+        ]
+
+    return run
+
+
+def _counts(
+    ranker: Ranker, question: Question, items: tuple[int, ...], options: Options
+) -> tuple[Attributions, ...]:
+    assert isinstance(ranker, SumRanker)
+    return counts(ranker, question, items, options)
+
+
+def _is_neural(ranker: Ranker) -> bool:
+    return isinstance(ranker, NeuralRanker)
+
+
+def _is_sum(ranker: Ranker) -> bool:
+    return isinstance(ranker, SumRanker)
+
+
+def _is_any(_: Ranker) -> bool:
+    return True
+
+
+_GRADIENT_BASELINES: tuple[Baseline, ...] = ("padding", "mask", "mean-item", "other-people")
+_REMOVALS: tuple[Baseline, ...] = ("removed", "padding")
+
+METHODS: dict[Method, MethodKind] = {
+    "integrated-gradients": MethodKind(
+        _of_neural(integrated_gradients), _is_neural, _GRADIENT_BASELINES, adds_up=True
+    ),
+    "counts": MethodKind(_one_by_one(_counts), _is_sum, ("removed",), adds_up=True),
+    "leave-one-out": MethodKind(_one_by_one(leave_one_out), _is_any, _REMOVALS, adds_up=False),
+    "shapley-sampling": MethodKind(_one_by_one(shapley_sampling), _is_any, _REMOVALS, adds_up=True),
+    "shapley-exact": MethodKind(_one_by_one(shapley_exact), _is_any, _REMOVALS, adds_up=True),
+    "gradient-shap": MethodKind(_of_neural(gradient_shap), _is_neural, _GRADIENT_BASELINES, adds_up=False),
+    "gradient-x-input": MethodKind(_of_neural(gradient_x_input), _is_neural, ("zero",), adds_up=False),
+    "attention-rollout": MethodKind(_of_neural(attention_rollout), attends, ("removed",), adds_up=False),
+}
 
 
 def default_method(ranker: Ranker) -> Method:
     """The method that fits a ranker: gradients, its own terms where it is a sum, or leaving items out."""
-    if isinstance(ranker, NeuralRanker):
-        return "integrated-gradients"
-    return "counts" if isinstance(ranker, SumRanker) else "leave-one-out"
+    return methods_of(ranker)[0]
 
 
-def attribute(ranker: Ranker, question: Question, method: Method) -> Attributions:
+def methods_of(ranker: Ranker) -> tuple[Method, ...]:
+    """The methods that a ranker can carry, its default first."""
+    return tuple(name for name, kind in METHODS.items() if kind.carried_by(ranker))
+
+
+def attribute(ranker: Ranker, question: Question, method: Method, options: Options = DEFAULT) -> Attributions:
     """What each history item adds to the score, by a method that this ranker can carry.
 
     Raises:
-        ConfigError: the method doesn't fit the ranker, or there is no history to explain by.
+        ConfigError: as `attribute_many`.
     """
-    if len(question.history) == 0:
-        raise ConfigError(
-            "this person has no history yet, so no item of it can be the reason; the list is by popularity"
-        )
-    if method == "leave-one-out":
-        return _leave_one_out(ranker, question)
-    if method == "integrated-gradients" and isinstance(ranker, NeuralRanker):
-        return _integrated_gradients(ranker, question)
-    if method == "counts" and isinstance(ranker, SumRanker):
-        return _counts(ranker, question)
-    fitting = ", ".join(dict.fromkeys([default_method(ranker), "leave-one-out"]))
-    raise ConfigError(f"the method '{method}' doesn't fit this ranker; methods that do: {fitting}")
+    return attribute_many(ranker, question, [question.item_number], method, options)[0]
 
 
-def _counts(ranker: SumRanker, question: Question) -> Attributions:
-    values = ranker.contributions(question.history, question.item_number)
-    score = float(item_scores(ranker, question, question.known)[0])
-    base = score if isinstance(ranker, PopularityRanker) else 0.0
-    delta = float(values.sum()) - (score - base)
-    return Attributions(values, "counts", "an empty history", score, base, delta, 0)
+def attribute_many(
+    ranker: Ranker,
+    question: Question,
+    item_numbers: Sequence[int],
+    method: Method,
+    options: Options = DEFAULT,
+) -> tuple[Attributions, ...]:
+    """The same for several items in the place of the question's own, worked out together.
 
-
-def _leave_one_out(ranker: Ranker, question: Question) -> Attributions:
-    """The fall of the score when an item goes with all its events, shared by those that the model reaches."""
-    items, place = np.unique(question.history, return_inverse=True)
-    gone = np.concatenate([np.zeros((1, len(place)), dtype=bool), place == np.arange(len(items))[:, None]])
-    scores = item_scores(ranker, question, removed(question.known, gone, in_place=False))
-    reached = np.arange(len(place)) >= len(place) - ranker.max_length
-    n_events = np.bincount(place[reached], minlength=len(items))
-    values = np.where(reached, ((scores[0] - scores[1:]) / np.maximum(n_events, 1))[place], 0.0)
-    return Attributions(values, "leave-one-out", "the history without the item", scores[0], np.nan, np.nan, 0)
-
-
-def _integrated_gradients(ranker: NeuralRanker, question: Question) -> Attributions:
-    """Captum's layer integrated gradients over the looked-up history vectors.
-
-    The baseline is an average item in every place, each event's type, strength and time staying as they
-    were. The path starts with few Gauss–Legendre points and
-    gets more until the values add up within `MAX_RELATIVE_DELTA`. Source: Sundararajan et al., ICML 2017.
+    Raises:
+        ConfigError: as `attribute_people`.
     """
-    from captum.attr import LayerIntegratedGradients  # brings matplotlib along, which takes seconds
+    if not item_numbers:
+        return ()
+    return attribute_people(ranker, [question], np.array([item_numbers]), method, options)[0]
 
-    ranker.eval()
-    device = ranker.item_bias.device
-    known = question.known if ranker.reads_events else question.known.bare()
-    window = HistoryBatch.of(known, ranker.max_length, device)
-    inputs = window.items  # [1, L]
-    with torch.no_grad():
-        vectors = ranker.item_vectors()  # [V, d]
-    no_candidates = np.append(np.setdiff1d(question.seen, [question.item_number]), 0)  # 0 is the padding
-    left_out = torch.from_numpy(no_candidates).to(device)
 
-    def log_probability(history: Tensor) -> Tensor:
-        states = ranker.last_state(window.repeated(history), vectors)  # [steps, d]
-        logits = ranker.logits(states, vectors, ranker.item_bias)
-        return logits.index_fill(1, left_out, -torch.inf).log_softmax(1)[:, question.item_number]
+def attribute_people(
+    ranker: Ranker,
+    questions: Sequence[Question],
+    item_numbers: IntArray,
+    method: Method,
+    options: Options = DEFAULT,
+) -> list[tuple[Attributions, ...]]:
+    """The same for items [P, k] of several people, best of histories of similar lengths.
 
-    with torch.no_grad():
-        score, base = log_probability(torch.cat([inputs, torch.zeros_like(inputs)])).double().tolist()
-    captum = LayerIntegratedGradients(log_probability, ranker.history_embedding)
-    values, delta, n_steps = np.zeros(inputs.shape[1]), np.inf, 0
-    for n_steps in STEPS:
-        attributed = captum.attribute(
-            inputs,
-            torch.zeros_like(inputs),
-            n_steps=n_steps,
-            method="gausslegendre",
-            internal_batch_size=PATH_BATCH,
-        )
-        values = cast(Tensor, attributed).sum(-1)[0].double().cpu().numpy()
-        delta = float(values.sum()) - (score - base)
-        if abs(delta) <= MAX_RELATIVE_DELTA / 2 * max(abs(score - base), SMALLEST_DIFFERENCE):
-            break
-    padded = np.concatenate([np.zeros(len(question.history) - len(values)), values])
-    baseline = "an average item in every place of the history"
-    return Attributions(padded, "integrated-gradients", baseline, score, base, delta, n_steps)
+    Raises:
+        ConfigError: the method or its baseline doesn't fit the ranker, there is no history to explain by,
+            an item isn't in the catalogue, the questions are about different kinds of scores, or it would
+            take more than the budget.
+    """
+    for question, own in zip(questions, item_numbers.tolist(), strict=True):
+        question.check(ranker.n_items, own)
+        if len(question.history) == 0:
+            raise ConfigError(NO_HISTORY)
+    if len({(question.explained, question.rival) for question in questions}) > 1:
+        raise ConfigError("people who are explained together are asked about the same kind of score")
+    kind = METHODS[method]
+    if not kind.carried_by(ranker):
+        fitting = ", ".join(methods_of(ranker))
+        raise ConfigError(f"the method '{method}' doesn't fit this ranker; methods that do: {fitting}")
+    if options.baseline is not None and options.baseline not in kind.baselines:
+        allowed = ", ".join(kind.baselines)
+        raise ConfigError(f"{method} has no baseline '{options.baseline}'; it has {allowed}")
+    return kind.run(ranker, questions, item_numbers, options) if len(questions) else []

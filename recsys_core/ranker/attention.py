@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 QUERIES_AT_ONCE = 32
+LEARNING_QUERIES_AT_ONCE = 64
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, real: Tensor | None = None) -> Tensor:
@@ -37,10 +38,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, real: Tensor
 def attend_to_past(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """What `attend` returns for a bias that is −∞ towards every position's future.
 
-    Where nothing is differentiated, a few queries at a time meet only the keys of their past.
+    A few queries at a time meet only the keys of their past.
     """
-    if query.device.type != "cpu" or torch.is_grad_enabled():
+    if query.device.type != "cpu":
         return attend(query, key, value, bias)
+    if torch.is_grad_enabled():
+        mixed: Tensor = _AttentionToPast.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
+        return mixed
     parts = [
         F.scaled_dot_product_attention(
             query[:, :, start : start + QUERIES_AT_ONCE],
@@ -95,3 +99,54 @@ class _BiasedAttention(torch.autograd.Function):
             heads = (-1, ctx.bias_heads, *grad_logits.shape[1:])
             grad_bias = grad_logits.view(heads).sum(0)
         return grad_query.view(shape), grad_key.view(shape), grad_value.view(shape), grad_bias, None
+
+
+class _AttentionToPast(torch.autograd.Function):
+    """As `_BiasedAttention`, some queries after the other: what is in their future isn't worked out."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        n, n_heads, length, size = query.shape
+        query, key, value = (x.reshape(-1, length, size) for x in (query, key, value))  # [B·h, L, e]
+        mixed, parts = torch.empty_like(value), list[Tensor]()
+        for start, stop in _chunks(length):
+            logits = torch.bmm(query[:, start:stop], key[:, :stop].transpose(1, 2))
+            logits.view(n, n_heads, stop - start, stop).add_(bias[:, start:stop, :stop])
+            parts.append(torch.softmax(logits, -1))
+            mixed[:, start:stop] = torch.bmm(parts[-1], value[:, :stop])
+        ctx.save_for_backward(query, key, value, mixed, *parts)
+        ctx.bias_heads = bias.shape[0]
+        return mixed.view(n, n_heads, length, size)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        query, key, value, mixed, *parts = ctx.saved_tensors
+        shape, length = grad_outputs[0].shape, grad_outputs[0].shape[2]
+        grad = grad_outputs[0].reshape(query.shape)
+        own = (grad * mixed).sum(-1, keepdim=True)
+        grad_query, grad_key, grad_value = (
+            torch.empty_like(query),
+            torch.zeros_like(key),
+            torch.zeros_like(value),
+        )
+        grad_bias = query.new_zeros(ctx.bias_heads, length, length) if ctx.needs_input_grad[3] else None
+        for attention, (start, stop) in zip(parts, _chunks(length), strict=True):
+            of_chunk = grad[:, start:stop]
+            grad_value[:, :stop].baddbmm_(attention.transpose(1, 2), of_chunk)
+            grad_logits = torch.bmm(of_chunk, value[:, :stop].transpose(1, 2))
+            grad_logits.sub_(own[:, start:stop]).mul_(attention)
+            grad_query[:, start:stop] = torch.bmm(grad_logits, key[:, :stop])
+            grad_key[:, :stop].baddbmm_(grad_logits.transpose(1, 2), query[:, start:stop])
+            if grad_bias is not None:
+                by_head = grad_logits.view(-1, ctx.bias_heads, stop - start, stop)
+                grad_bias[:, start:stop, :stop] = by_head.sum(0)
+        return grad_query.view(shape), grad_key.view(shape), grad_value.view(shape), grad_bias
+
+
+def _chunks(length: int) -> list[tuple[int, int]]:
+    """Where some queries begin and end."""
+    step = LEARNING_QUERIES_AT_ONCE
+    return [(start, min(start + step, length)) for start in range(0, length, step)]

@@ -57,6 +57,18 @@ class AttentionBlock(nn.Module):
         x = x + self.convolution(x, real)
         return self.rest(x[places], self._attended_at(x, places[1]))
 
+    def attention(self, normed: Tensor) -> Tensor:
+        """[B, h, L, L] how much each place of whole histories takes from each other, for people to see.
+
+        Args:
+            normed: [B, L, d] what `attention_norm` gave, without padding.
+        """
+        n, length, _ = normed.shape
+        heads = self.query_key_value(normed).view(n, length, 3, self.n_heads, -1)
+        query, key, _ = heads.permute(2, 0, 3, 1, 4)  # each [B, h, L, e]
+        logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        return (logits + self._bias(length, logits.dtype)).softmax(-1)
+
     def rest(self, x: Tensor, attended: Tensor) -> Tensor:
         """[…, d] how what attention found joins x, and what follows, each place by itself."""
         raise NotImplementedError

@@ -1,8 +1,11 @@
 """What items close to each other in a history say together."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from recsys_core.ranker.noise import Dropout
 
@@ -32,7 +35,33 @@ class Convolution(nn.Module):
             real: [B, L] what is no padding; only needed where both ways are open.
         """
         normed = self.norm(x) if real is None else self.norm(x) * real[:, :, None]
-        around = F.pad(normed, (0, 0, REACH, self.after))
-        n_places = REACH + 1 + self.after
-        beside = torch.cat([around[:, step : step + x.shape[1]] for step in range(n_places)], -1)
+        beside: Tensor = _Beside.apply(normed, self.after)  # pyright: ignore[reportAssignmentType]
         return self.dropout(self.weight(beside))
+
+
+class _Beside(torch.autograd.Function):
+    """[B, L, n · d] each place's vector [B, L, d] behind those before it and ahead of those after it.
+
+    Torch's own way back fills a tensor with zeros for each neighbour; here each is added where it belongs.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, after: int) -> Tensor:
+        ctx.after = after
+        around = F.pad(x, (0, 0, REACH, after))
+        return torch.cat([around[:, step : step + x.shape[1]] for step in range(REACH + 1 + after)], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor, None]:
+        parts = grad_outputs[0].chunk(REACH + 1 + ctx.after, -1)
+        length, gradient = grad_outputs[0].shape[1], parts[REACH].clone()
+        for place, part in enumerate(parts):
+            shift = place - REACH  # this part is of the neighbour so many places later
+            if 0 < shift < length:
+                gradient[:, shift:] += part[:, :-shift]
+            elif 0 < -shift < length:
+                gradient[:, :shift] += part[:, -shift:]
+        return gradient, None

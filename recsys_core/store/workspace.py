@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from sqlmodel import Session, col, select
 
 from recsys_core.errors import DataError, NotFoundError, StoreError
-from recsys_core.files import check_sha256
+from recsys_core.files import check_sha256, write_atomically
 from recsys_core.store import folders, opening
 from recsys_core.store.catalogue import Catalogue
 from recsys_core.store.names import checked_name, new_id
@@ -183,6 +183,23 @@ class Workspace:
             shelf = SHELVES[kind]
             row = find(session, shelf, id_or_name)
             row.details = json_text(change(shelf.record(row).details))
+
+    def add_file(self, kind: NamedKind, id_or_name: str, file_name: str, write: Write) -> None:
+        """Puts one more file into its folder, by `write`, which is given the path; none is ever replaced.
+
+        Raises:
+            DataError: it has a file of that name.
+            NotFoundError: nothing has that id or name.
+            StoreError: the disk refused; the file isn't among those that are kept.
+        """
+        shelf = SHELVES[kind]
+        with self.catalogue.write() as session:
+            row = find(session, shelf, id_or_name)
+            kept = shelf.record(row).folder_sha256
+            if file_name in kept:
+                raise DataError(f"'{row.name}' has a file {file_name!r} already")
+            path = self.home / shelf.folder / row.id / file_name
+            row.folder_sha256 = json_text(kept | {file_name: write_atomically(path, write)})
 
     def delete(self, kind: NamedKind, id_or_name: str) -> None:
         """Removes it for good, the row first.

@@ -15,8 +15,12 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from recsys_core.data.dataset import FloatArray, Histories, IntArray
-from recsys_core.encoder.cache import MAX_UNKNOWN_SHARE
+from recsys_core.config import CrossEncoderSettings, make_settings
+from recsys_core.data.dataset import Dataset, FloatArray, Histories, IntArray
+from recsys_core.data.reviews import item_texts
+from recsys_core.data.split import Split, histories, targets
+from recsys_core.encoder.cache import MAX_UNKNOWN_SHARE, TextVectors
+from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.text import TextEncoder
 from recsys_core.errors import ConfigError, DataError, RecsysError
 from recsys_core.metrics.ranking import ndcg_at_k
@@ -25,8 +29,10 @@ from recsys_core.ranker.cross_encoder import CrossEncoderRanker, Texts
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.pair_reader import PairReader, reader_limits
 from recsys_core.ranker.pair_rows import ItemTokens, PairRows, pair_rows
-from recsys_core.ranker.popularity import PopularityRanker
+from recsys_core.ranker.popularity import PopularityRanker, fit_popularity
+from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.threads import Spread, one_thread_a_piece
+from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.schedule import rate_at
 
 MAX_GRADIENT_NORM = 5.0
@@ -76,6 +82,44 @@ class ReadingRecipe:
     learning_rate: float
     seed: int
     precision: torch.dtype
+
+
+def learn_cross_encoder(
+    dataset: Dataset,
+    split: Split,
+    settings: CrossEncoderSettings,
+    text: TextVectors | None,
+    seed: int,
+    device: torch.device,
+    on_step: OnStep,
+) -> CrossEncoderRanker:
+    """A cross-encoder of these settings, learned from the training part; validation chooses its weight.
+
+    Raises:
+        ConfigError: no text, or an encoder that can't read it.
+        DataError: there is no click to learn from.
+        RecsysError: the loss became NaN or infinite.
+    """
+    if text is None:
+        raise ConfigError("a cross-encoder reads texts; name another encoder than 'none'")
+    known = histories(dataset, split, "valid")
+    kind, first = settings.first_stage, make_settings(settings.first_stage)
+    precision = working_precision(settings.precision, device)
+    untrained = new_cross_encoder(
+        load_encoder(settings.encoder, device),
+        item_texts(dataset, split),
+        torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0)))),
+        Inner(kind, kind, first, fit_counting_ranker(first, known, dataset.n_items, seed)),
+        fit_popularity(known, dataset.n_items),
+        item_tokens=settings.item_tokens,
+        depth=settings.depth,
+        window=settings.max_length,
+        precision=precision,
+    )
+    recipe = ReadingRecipe(
+        settings.steps, settings.batch_size, settings.negatives, settings.learning_rate, seed, precision
+    )
+    return train_cross_encoder(untrained, known, targets(dataset, split, "valid"), recipe, on_step)
 
 
 def read_texts(encoder: TextEncoder, texts: list[str], vectors: torch.Tensor, item_tokens: int) -> Texts:

@@ -10,6 +10,7 @@ Shapes: B pairs, t size of a vector.
 import copy
 import hashlib
 import math
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recsys_core.data.dataset import Histories, IntArray
+from recsys_core.config import NeuralSettings
+from recsys_core.data.dataset import Dataset, Histories, IntArray
+from recsys_core.data.reviews import item_texts
+from recsys_core.data.split import Split, histories
+from recsys_core.encoder.head import read_modules
+from recsys_core.encoder.loading import load_encoder
+from recsys_core.encoder.sources import local_folder
 from recsys_core.encoder.text import TextEncoder
 from recsys_core.errors import ConfigError, DataError, RecsysError
 from recsys_core.files import new_folder
@@ -30,15 +37,15 @@ from recsys_core.trainer.schedule import rate_at
 if TYPE_CHECKING:  # both take seconds to import
     from transformers import PreTrainedModel
 
-MAX_GRADIENT_NORM = 5.0
-
 Tuning = Literal["lora", "full"]
 OnStep = Callable[[float, str], None]
 
+MAX_GRADIENT_NORM = 5.0
 MAX_DISTANCE = 3
 MAX_TOKENS = 64
 TEMPERATURE = 0.05
 LORA_RANK = 8
+_NOT_COPIED = ("*.safetensors*", "*.bin", "*.h5", "*.ot", "*.msgpack", "*.py", ".*", "onnx", "openvino")
 LEARNING_RATE: dict[Tuning, float] = {"lora": 1e-3, "full": 5e-5}
 
 
@@ -56,8 +63,8 @@ class TuningRecipe:
 
     tuning: Tuning
     steps: int
-    batch_size: int
-    seed: int
+    batch_size: int = 64
+    seed: int = 0
     learning_rate: float | None = None
 
 
@@ -81,18 +88,13 @@ def tune_encoder(
     pairs = neighbouring_pairs(known)
     if len(pairs) == 0:
         raise DataError("no history has two different items, so there is nothing to tune the encoder on")
-    model = copy.deepcopy(_trainable(encoder))
+    model = copy.deepcopy(cast("PreTrainedModel", encoder.model))
     if recipe.tuning == "full":
         _learn(replace(encoder, model=model.requires_grad_(True)), texts, pairs, recipe, on_step)
         return replace(encoder, model=model.requires_grad_(False).eval())
     adapted = with_adapters(model, recipe.seed)
     _learn(replace(encoder, model=adapted), texts, pairs, recipe, on_step)
     return replace(encoder, model=merged(adapted))
-
-
-def _trainable(encoder: TextEncoder) -> "PreTrainedModel":
-    """The encoder's model, which for tuning is torch's and not the int8 one."""
-    return cast("PreTrainedModel", encoder.model)
 
 
 def neighbouring_pairs(known: Histories) -> IntArray:
@@ -133,34 +135,78 @@ def merged(adapted: "PreTrainedModel") -> "PreTrainedModel":
     return plain.requires_grad_(False).eval()
 
 
-def save_tuned(encoder: TextEncoder, cache: Path) -> Path:
+def tuned_encoder(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    seed: int,
+    device: torch.device,
+    cache: Path,
+    on_step: OnStep,
+) -> str:
+    """The name of the encoder that settings ask for: a folder of its own where it is to be tuned.
+
+    Raises:
+        ConfigError: there is no such encoder, or its library isn't installed.
+        DataError, RecsysError: as `tune_encoder`.
+        StoreError: the disk refused.
+    """
+    if settings.fine_tune == "none":
+        return settings.encoder
+    recipe = TuningRecipe(settings.fine_tune, settings.fine_tune_steps, seed=seed)
+    encoder, texts = load_encoder(settings.encoder, device), item_texts(dataset, split)
+    tuned = tune_encoder(encoder, texts, histories(dataset, split, "valid"), recipe, on_step)
+    return str(save_tuned(tuned, cache, local_folder(settings.encoder)))
+
+
+def save_tuned(encoder: TextEncoder, cache: Path, source: Path | None = None) -> Path:
     """The folder in `cache` that holds a tuned encoder, named by the SHA-256 of its weights.
 
     A folder that is there already isn't written again: vectors that were kept for it stay valid.
 
+    Args:
+        encoder: tuned.
+        cache: folder of whatever can be made again.
+        source: the folder that the encoder was loaded from, whose pooling and prompts are kept; None
+            for mean pooling and no prompts.
+
     Raises:
         StoreError: the disk refused.
     """
-    digest = hashlib.sha256()
-    for name, weight in sorted(_trainable(encoder).state_dict().items()):
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
-        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    folder = cache / "tuned" / digest.hexdigest()
-    if not folder.is_dir():
-        with new_folder(folder) as fresh:
-            _trainable(encoder).save_pretrained(fresh)
-            encoder.tokenizer.save_pretrained(fresh)
+    model = cast("PreTrainedModel", encoder.model)
+    folder = cache / "tuned" / _digest(model)
+    if folder.is_dir():
+        return folder
+    with new_folder(folder) as fresh:
+        place = fresh
+        if source is not None:
+            shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+            place = fresh / read_modules(source, None).transformer.relative_to(source)
+        model.save_pretrained(place)
+        encoder.tokenizer.save_pretrained(place)
     return folder
 
 
 def embed(encoder: TextEncoder, texts: Sequence[str]) -> Tensor:
-    """[len(texts), t] unit vectors by mean pooling, with their gradient."""
+    """[len(texts), t] vectors of length 1, made as the encoder makes them, with their gradient."""
     tokens = encoder.tokenizer(
-        list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        encoder.prompts.before(list(texts), False),
+        padding=True,
+        truncation=True,
+        max_length=min(MAX_TOKENS, encoder.max_tokens),
+        return_tensors="pt",
     ).to(encoder.device)
-    hidden = cast(Tensor, _trainable(encoder)(**tokens).last_hidden_state).float()
-    mask = tokens["attention_mask"][..., None].to(hidden.dtype)
-    return F.normalize((hidden * mask).sum(1) / mask.sum(1).clamp(min=1), dim=-1)
+    model = cast("PreTrainedModel", encoder.model)
+    hidden = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
+    return F.normalize(encoder.head(hidden, tokens["attention_mask"]), dim=-1)
+
+
+def _digest(model: "PreTrainedModel") -> str:
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def pair_loss(first: Tensor, second: Tensor, items: IntArray) -> Tensor:
@@ -187,7 +233,7 @@ def _learn(
 ) -> None:
     """Trains whatever of the model isn't frozen; without dropout, so that a seed gives the same weights."""
     generator = np.random.default_rng(recipe.seed)
-    model = _trainable(encoder).eval()
+    model = cast("PreTrainedModel", encoder.model).eval()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     peak = recipe.learning_rate or LEARNING_RATE[recipe.tuning]
     optimizer = torch.optim.AdamW(weights, lr=peak, weight_decay=0.0)

@@ -1,0 +1,140 @@
+"""Where the gaps of an audit come from: a waterfall that adds up, drawn under the audit on Fairness."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from recsys_core.actions.causes import GapParts, decompose_gaps
+from recsys_core.actions.models import LoadedModel
+from recsys_core.errors import DataError
+from recsys_core.fairness.decomposition import Term
+from recsys_core.fairness.result import AuditResult, AuditSettings
+from ui.audit_words import attribute_name, reference_name
+from ui.charts import GREY, LESS, MORE, literal
+from ui.components import chart, metric_name
+from ui.text import plain, safe, t
+
+ROW_HEIGHT, FRAME_HEIGHT = 36, 90  # pixels
+KEPT = 50
+STRUCTURE, GAP = "structure", "gap_total"
+
+
+def draw_why(model: LoadedModel, result: AuditResult) -> None:
+    """The parts of one gap, chosen by the person, once they ask for them."""
+    if not result.gaps:
+        return
+    st.subheader(t("why.heading"), anchor=False, help=t("why.heading_help"))
+    asked = f"why_asked_{model.record.id}_{result.settings!r}"
+    if st.button(t("why.run"), key="why_run", icon=":material/account_tree:"):
+        st.session_state[asked] = True
+    if not st.session_state.get(asked):
+        st.caption(t("why.not_run"))
+        return
+    with st.spinner(t("why.running")):
+        try:
+            found = _parts(model, model.record.id, result.settings)
+        except DataError:
+            st.caption(t("why.none"))
+            return
+    names = [_gap_name(own) for own in found]
+    place = 0
+    if len(found) > 1:
+        place = st.selectbox(
+            t("why.gap"), range(len(found)), format_func=lambda number: names[number], key="why_gap"
+        )
+    _draw_parts(found[place], names[place], result.settings.metric)
+
+
+def parts_table(own: GapParts) -> pd.DataFrame:
+    """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means."""
+    gap = own.parts.gap.value
+    rows: list[tuple[str, Term, float | None, float | None]] = [
+        (row.factor, row.term, row.group_mean, row.reference_mean) for row in own.parts.factors
+    ]
+    rows += [(name, term, None, None) for name, term in _last(own)]
+    return pd.DataFrame(
+        [
+            {
+                "part": t(f"why.{name}"),
+                "value": term.value,
+                "ci_low": term.ci_low,
+                "ci_high": term.ci_high,
+                "share": term.value / gap if gap else None,
+                "group_mean": group_mean,
+                "reference_mean": reference_mean,
+            }
+            for name, term, group_mean, reference_mean in rows
+        ]
+    )
+
+
+def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
+    """One part a row, each bar beginning where the one above it ended; the last row is the sum.
+
+    Args:
+        table: `part`, `value`, `ci_low`, `ci_high`; the last row is the sum of the others.
+        value_title: of the value axis.
+    """
+    intervals = [
+        f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+        for value, low, high in zip(table["value"], table["ci_low"], table["ci_high"], strict=True)
+    ]
+    labels = [literal(part, 40) for part in table["part"]]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            x=table["value"],
+            y=labels,
+            measure=["relative"] * (len(table) - 1) + ["total"],
+            text=[f"{value:+.4f}" for value in table["value"]],
+            textposition="outside",
+            customdata=intervals,
+            hovertemplate="%{y}<br>%{customdata}<extra></extra>",
+            increasing={"marker": {"color": MORE}},
+            decreasing={"marker": {"color": LESS}},
+            totals={"marker": {"color": GREY}},
+            connector={"line": {"width": 1, "color": GREY}},
+        )
+    )
+    figure.update_xaxes(title=value_title, zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY)
+    figure.update_yaxes(categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True)
+    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
+    figure.update_layout(height=height, margin={"l": 8, "r": 40, "t": 8, "b": 8}, showlegend=False)
+    return figure
+
+
+def _draw_parts(own: GapParts, name: str, metric: str) -> None:
+    table = parts_table(own)
+    st.caption(t("why.means", metric=safe(metric_name(metric))))
+    title = t("why.part_of_gap", metric=metric_name(metric))
+    chart(waterfall(table, title), "why_parts", t("why.alt", gap=name), table, "why")
+    structure, parts = own.parts.structure, own.parts
+    if structure.ci_low <= 0 <= structure.ci_high:
+        st.markdown(t("why.says_alike"))
+    else:
+        st.markdown(t("why.says_structure", structure=f"{structure.value:+.4f}"))
+    outside = [row for row in parts.factors if row.outside > 0.1]
+    if outside:
+        furthest = max(outside, key=lambda row: row.outside)
+        st.markdown(
+            t("why.says_outside", share=f"{furthest.outside:.0%}", factor=t(f"why.{furthest.factor}"))
+        )
+    if parts.not_used:
+        left_out = ", ".join(t(f"why.{row.factor}") for row in parts.not_used)
+        st.caption(t("why.not_used", factors=left_out))
+    st.caption(t("why.associational"))
+
+
+def _last(own: GapParts) -> tuple[tuple[str, Term], ...]:
+    return ((STRUCTURE, own.parts.structure), (GAP, own.parts.gap))
+
+
+def _gap_name(own: GapParts) -> str:
+    gap = own.gap
+    against = t("fairness.against", group=plain(gap.group), reference=reference_name(gap.reference))
+    return f"{attribute_name(gap.attribute)}: {against}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT)
+def _parts(_model: LoadedModel, model_id: str, settings: AuditSettings) -> tuple[GapParts, ...]:
+    return decompose_gaps(_model, settings)
