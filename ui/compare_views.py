@@ -87,9 +87,7 @@ def draw_groups(own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str
     if shown.empty:
         st.caption(t("compare.no_groups"))
     else:
-        title = t(
-            "compare.axis", metric=metric_name(metric), a=plain(own.record.name), b=plain(other.record.name)
-        )
+        title = t("compare.axis", metric=metric_name(metric))
         figure = charts.interval_plot(shown, title, 0.0, t("compare.no_difference"))
         chart(figure, "compare_groups", t("compare.groups_alt"), shown)
     n_hidden = sum(gain.result is None for gain in gains)
