@@ -7,7 +7,18 @@ import streamlit as st
 
 from recsys_core.actions.jobs import list_jobs
 from ui import cache, state
-from ui.components import DATA, EXPLAIN, EXPLORE, FAIRNESS, HOME, JOBS, TRAIN, errors_as_sentences
+from ui.components import (
+    COMPARE,
+    DATA,
+    EXPLAIN,
+    EXPLORE,
+    FAIRNESS,
+    HOME,
+    JOBS,
+    REPORT,
+    TRAIN,
+    errors_as_sentences,
+)
 from ui.text import t
 
 ASSETS = Path(__file__).parent / "assets"
@@ -19,6 +30,8 @@ SECTIONS = {
         (EXPLORE, "explore", "travel_explore"),
         (EXPLAIN, "explain", "lightbulb"),
         (FAIRNESS, "fairness", "balance"),
+        (COMPARE, "compare", "compare_arrows"),
+        (REPORT, "report", "description"),
     ),
     "frame.section_work": ((JOBS, "jobs", "pending_actions"),),
 }

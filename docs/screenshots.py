@@ -21,13 +21,16 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from recsys_core.actions.audits import audit_model, keep_audit
+from recsys_core.actions.item_audits import audit_with
 from recsys_core.actions.jobs import cancel_job, job_events, show_job, submit_training
 from recsys_core.actions.models import list_for_user, open_model
 from recsys_core.actions.samples import open_sample
+from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("home", "data", "train", "explore", "explain", "fairness", "jobs")
+PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs")
 THEMES = ("light", "dark")
 RIVALS = {"popularity": "Everybody's favourites", "item-knn": "Touched together"}
 LIVE = ("epochs=100", "patience=100", "encoder=none", "embedding_size=16", "n_blocks=1", "batch_size=128")
@@ -36,7 +39,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
 )
-TALL = ("data", "train", "explain", "fairness")
+TALL = ("data", "train", "explain", "fairness", "compare", "report")
 MAX_HEIGHT = 2_000
 MAX_BYTES = 300_000
 IS_IDLE = "!document.querySelector('[data-testid=\"stStatusWidget\"]')"
@@ -96,6 +99,8 @@ def _prepare(home: Path) -> dict[str, str]:
     model = open_model(workspace, record.id)
     held_out = model.data.split.test_row >= 0
     user = str(model.data.dataset.users["user_id"].to_numpy()[held_out][0])
+    settings = AuditSettings(("gender", "age_band"))
+    keep_audit(workspace, model, audit_model(model, settings), audit_with(model, settings, ("provider",)))
     item = str(list_for_user(model, user, 1)["item_id"].iloc[0])
     return {"dataset": dataset.id, "model": record.id, "user": user, "item": item}
 

@@ -10,7 +10,7 @@ from recsys_core.store import jobs
 from recsys_core.store.workspace import Workspace
 from ui.text import safe
 
-PAGES = ("home", "data", "train", "explore", "explain", "fairness", "jobs")
+PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs")
 
 
 def sidebar(app: AppTest) -> str:
@@ -29,7 +29,7 @@ def test_every_page_opens_in_a_workspace_with_models(page: str, shop: BuiltWorks
     assert app.title and not app.exception and not app.error
 
 
-@pytest.mark.parametrize("page", ["home", "data", "train", "jobs"])
+@pytest.mark.parametrize("page", ["home", "data", "train", "report", "jobs"])
 def test_hostile_names_are_written_letter_for_letter(page: str, hostile: BuiltWorkspace) -> None:
     app = open_page(page)
     assert not app.exception and not app.error

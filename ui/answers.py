@@ -11,9 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from recsys_core.actions.audits import audit_model
+from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.descriptions import describe_model
+from recsys_core.actions.group_comparisons import compare_opened, group_gains
 from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
@@ -25,6 +27,7 @@ from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
+from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
 from ui.state import AsOf
@@ -33,6 +36,7 @@ KEPT_EXPLANATIONS = 200
 KEPT_AUDITS = 50
 KEPT_WISHES = 50
 KEPT_COUNTS = 8
+KEPT_COMPARISONS = 100
 
 
 def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
@@ -97,6 +101,16 @@ def run_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult:
     return result
 
 
+def comparison(own: LoadedModel, other: LoadedModel, metric: str) -> Comparison:
+    """Two models by a paired test; raises what `compare_opened` raises."""
+    return _comparison(own, other, own.record.id, other.record.id, metric)
+
+
+def gains(own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str, ...]) -> tuple[GroupGain, ...]:
+    """Which groups gain with the first model; raises what `group_gains` raises."""
+    return _gains(own, other, own.record.id, other.record.id, metric, by)
+
+
 def popularity(data: LoadedDataset) -> FloatArray:
     """[n_items + 1] how often each item was chosen in training."""
     return _popularity(data, data.record.id)
@@ -154,6 +168,20 @@ def _model_report(_model: LoadedModel, model_id: str, n_people: int) -> ModelRep
 @st.cache_resource(show_spinner=False, max_entries=KEPT_WISHES)
 def _wish_list(_workspace: Workspace, _model: LoadedModel, model_id: str, wish: str, k: int) -> pd.DataFrame:
     return list_for_wish(_workspace, _model, wish, k)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COMPARISONS)
+def _comparison(
+    _own: LoadedModel, _other: LoadedModel, own_id: str, other_id: str, metric: str
+) -> Comparison:
+    return compare_opened(_own, _other, metric)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COMPARISONS)
+def _gains(
+    _own: LoadedModel, _other: LoadedModel, own_id: str, other_id: str, metric: str, by: tuple[str, ...]
+) -> tuple[GroupGain, ...]:
+    return group_gains(_own, _other, metric, by)
 
 
 @st.cache_resource(show_spinner=False)

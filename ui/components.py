@@ -18,6 +18,7 @@ from ui.text import has, plain, safe, t
 
 HOME, DATA, TRAIN, JOBS = "pages/home.py", "pages/data.py", "pages/train.py", "pages/jobs.py"
 EXPLORE, EXPLAIN, FAIRNESS = "pages/explore.py", "pages/explain.py", "pages/fairness.py"
+COMPARE, REPORT = "pages/compare.py", "pages/report.py"
 
 _HINTS: tuple[tuple[type[RecsysError], str], ...] = (
     (NotFoundError, "frame.hint_not_found"),
@@ -188,7 +189,9 @@ def _settle(datasets: list[DatasetRecord], models: list[ModelRecord]) -> None:
     if (chosen.model and own is None) or (chosen.dataset and chosen.dataset not in known):
         st.caption(t("frame.link_is_stale"))
     if own is not None:
-        state.update(dataset=own.dataset_id, model=own.id, user=chosen.user, item=chosen.item)
+        state.update(
+            dataset=own.dataset_id, model=own.id, user=chosen.user, item=chosen.item, other=chosen.other
+        )
         return
     if chosen.dataset not in known:
         state.update(dataset=models[0].dataset_id if models else datasets[0].id)

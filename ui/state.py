@@ -32,6 +32,7 @@ class Context:
         k: length of the lists, 1 to 100.
         as_of: whose history is shown: up to the held-out test item, or all of it.
         lang: of the interface.
+        other: id of a second model of the data set, to compare with.
     """
 
     dataset: str | None = None
@@ -41,6 +42,7 @@ class Context:
     k: int = 10
     as_of: AsOf = "test"
     lang: Language = "en"
+    other: str | None = None
 
 
 class Changes(TypedDict, total=False):
@@ -53,6 +55,7 @@ class Changes(TypedDict, total=False):
     k: int
     as_of: AsOf
     lang: Language
+    other: str | None
 
 
 _DEFAULTS = Context()
@@ -80,12 +83,12 @@ def context() -> Context:
 def update(**changes: Unpack[Changes]) -> None:
     """Changes what is chosen, here and in the URL.
 
-    Another data set lets go of model, person and item; another model or person lets go of the item.
+    Another data set lets go of models, person and item; another model or person lets go of the item.
     """
     before = context()
     gone: Changes = {}
     if changes.get("dataset", before.dataset) != before.dataset:
-        gone = {"model": None, "user": None, "item": None}
+        gone = {"model": None, "user": None, "item": None, "other": None}
     elif (changes.get("model", before.model), changes.get("user", before.user)) != (
         before.model,
         before.user,
@@ -155,7 +158,7 @@ def read_url(parameters: dict[str, str], before: Context) -> Context:
     """The context that a URL asks for; `before` where it is silent or asks for what can't be."""
     ids = {
         name: parameters[name]
-        for name in ("dataset", "model", "user", "item")
+        for name in ("dataset", "model", "user", "item", "other")
         if 0 < len(parameters.get(name, "")) <= MAX_ID_LENGTH
     }
     k, as_of, lang = (parameters.get(name, "") for name in ("k", "as_of", "lang"))
@@ -167,6 +170,7 @@ def read_url(parameters: dict[str, str], before: Context) -> Context:
         k=int(k) if k.isascii() and k.isdigit() and 1 <= int(k[:4]) <= MAX_K else before.k,
         as_of="now" if as_of == "now" else "test" if as_of == "test" else before.as_of,
         lang="zh" if lang == "zh" else "en" if lang == "en" else before.lang,
+        other=ids.get("other", before.other),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
+from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.paired import paired_bootstrap
 from recsys_core.fairness.result import AuditResult
@@ -46,6 +47,8 @@ def no_profiling(
     values: "pd.Series[float]", without: "pd.Series[float]", users: pd.DataFrame, result: AuditResult
 ) -> tuple[NoProfilingRow, ...]:
     """Each group's mean as it is and with a ranking without profiles, with a paired 95 % interval.
+
+    There is none where fewer than 20 people of the group have a value other than 0 either way.
 
     Args:
         values: one value a person, indexed by user_id.
@@ -103,6 +106,6 @@ def _members(
 def _compared(by: str, group: str, both: pd.DataFrame, result: AuditResult) -> NoProfilingRow:
     own, without = (both[name].to_numpy(dtype=np.float64) for name in ("own", "without"))
     found = paired_bootstrap(own, without, result.settings.draws, result.settings.seed)
-    return NoProfilingRow(
-        by, group, found.n, found.first, found.second, found.difference, found.ci_low, found.ci_high
-    )
+    enough = np.sum((own != 0) | (without != 0)) >= FEWEST_ABOVE_ZERO
+    ends = (found.ci_low, found.ci_high) if enough else (None, None)
+    return NoProfilingRow(by, group, found.n, found.first, found.second, found.difference, *ends)
