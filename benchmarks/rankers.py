@@ -36,7 +36,7 @@ def opens_again(workspace: Workspace, model: ModelRecord) -> bool:
     """Whether the model from its folder ranks the test items as the trained one did, and has a list."""
     opened = open_model(workspace, model.id)
     again = evaluate_model(opened, "test", 10)
-    person = str(opened.data.dataset.user_ids[0])
+    person = str(opened.data.dataset.users["user_id"].iloc[0])
     return np.array_equal(again.ranks, opened.test.ranks) and len(list_for_user(opened, person, 10)) == 10
 
 
