@@ -6,7 +6,7 @@ from recsys_core.actions.audits import keep_audit
 from recsys_core.actions.models import LoadedModel
 from ui import answers, cache, state
 from ui.audit_settings import choose_settings
-from ui.audit_views import draw_attribute, draw_downloads, draw_headline, draw_open, draw_sizes
+from ui.audit_views import choose_metric, draw_attribute, draw_downloads, draw_headline, draw_open, draw_sizes
 from ui.audit_words import usable_attributes
 from ui.components import DATA, context_bar, empty_state, errors_as_sentences, page_header
 from ui.text import t
@@ -36,23 +36,22 @@ def show(model: LoadedModel, k: int) -> None:
     if settings is None:
         st.caption(t("fairness.choose_first"))
         return
+    first, *_ = answers.audit_plan(cache.workspace(), model, settings)
+    draw_sizes(first)
     result = answers.kept_audit(model, settings)
     if asked and result is None:
         with st.spinner(t("fairness.running")):
-            result = answers.run_audit(model, settings)
+            result = answers.run_audit(cache.workspace(), model, settings)
             keep_audit(cache.workspace(), model, result)
         state.tick("audit")
     if result is None:
         st.caption(t("fairness.not_run"))
         return
-    left, right = st.columns([6, 5], gap="large")
-    with left:
-        draw_sizes(result)
-    with right:
-        draw_headline(result)
-    draw_attribute(result)
-    draw_why(model, result)
-    draw_open(result)
+    shown = choose_metric(result)
+    draw_headline(shown)
+    draw_attribute(shown)
+    draw_why(model, shown)
+    draw_open(shown)
     draw_downloads(model, result)
 
 

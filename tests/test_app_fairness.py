@@ -20,6 +20,7 @@ from recsys_core.fairness.audit import audit
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
 from ui.audit_words import (
+    bounds_table,
     crossings,
     gap_sentence,
     gaps_table,
@@ -28,6 +29,7 @@ from ui.audit_words import (
     n_hidden,
     not_computed_table,
     sizes_table,
+    summaries_table,
     told_first,
 )
 from ui.text import plain
@@ -63,10 +65,12 @@ def test_empty_workspace_offers_the_way_to_data(empty_home: Path) -> None:
     assert app.button(key="empty_no_data").label == "Get data"
 
 
-def test_nothing_is_shown_before_the_audit_is_run(own_shop: BuiltWorkspace) -> None:
+def test_sizes_are_all_that_is_shown_before_the_audit_is_run(own_shop: BuiltWorkspace) -> None:
     app = open_page("fairness", model=own_shop.item_knn)
     assert "Not run with these choices yet" in texts(app)
-    assert len(app.metric) == 0 and len(app.dataframe) == 0
+    assert len(app.metric) == 0 and len(app.dataframe) == 1
+    assert {"people", "people_reference", "detectable", "power_005"} <= set(shown(app, SIZES))
+    assert "value" not in shown(app, SIZES)
 
 
 def test_audit_shows_the_figures_of_the_core(own_shop: BuiltWorkspace) -> None:
@@ -77,7 +81,7 @@ def test_audit_shows_the_figures_of_the_core(own_shop: BuiltWorkspace) -> None:
     result = audit_model(model, AuditSettings(("gender", "region")))
     assert not app.exception and not app.error
     assert app.metric[0].value == f"{result.overall.value:.4f}"
-    assert len(shown(app, SIZES)) == len(result.by_group)
+    assert result.plan is not None and len(shown(app, SIZES)) == len(result.plan.rows)
     assert headline(result) in texts(app)
 
 
@@ -117,6 +121,34 @@ def test_other_choices_show_no_result_of_the_old_ones(own_shop: BuiltWorkspace) 
 def test_metric_has_the_k_of_the_context(own_shop: BuiltWorkspace) -> None:
     app = run(open_page("fairness", model=own_shop.item_knn, k="5"))
     assert app.metric[0].label == "NDCG@5"
+
+
+def test_further_metrics_are_shown_by_choice_and_the_declared_family_is_marked(
+    own_shop: BuiltWorkspace,
+) -> None:
+    app = open_page("fairness", model=own_shop.item_knn)
+    app.multiselect(key="fairness_by").set_value(["age_band", "activity"]).run()
+    app.multiselect(key="fairness_more").set_value(["hr@10", "novelty@10"]).run()
+    app.multiselect(key="fairness_primary").set_value(["activity"]).run()
+    run(app)
+    assert not app.exception and not app.error
+    app.segmented_control(key="fairness_shown").set_value("novelty@10").run()
+    model = open_model(Workspace.open(own_shop.home), own_shop.item_knn)
+    settings = AuditSettings(
+        ("age_band", "activity"), more_metrics=("hr@10", "novelty@10"), primary=("activity",)
+    )
+    expected = audit_model(model, settings).of_metric("novelty@10")
+    assert app.metric[0].value == f"{expected.overall.value:.4f}"
+    assert headline(expected) in texts(app)
+    assert set(shown(app, GAPS)["family"]) == {"exploratory"}  # of age, which wasn't declared
+
+
+def test_people_can_be_compared_by_how_active_and_mainstream_they_are(own_shop: BuiltWorkspace) -> None:
+    app = open_page("fairness", model=own_shop.item_knn)
+    app.multiselect(key="fairness_by").set_value(["activity", "mainstreamness"]).run()
+    run(app)
+    assert not app.exception and not app.error
+    assert set(shown(app, SIZES)["attribute"]) == {"activity", "mainstreamness"}
 
 
 def test_two_attributes_at_once_are_crossed(own_shop: BuiltWorkspace) -> None:
@@ -185,9 +217,8 @@ def planted() -> AuditResult:
 
 
 def test_small_group_says_so_and_has_no_figure(planted: AuditResult) -> None:
-    table = sizes_table(planted).set_index("group")
-    assert table.loc["X", "people"] == "hidden"
-    assert table.loc["X", "detectable"] == "–"
+    assert planted.plan is not None
+    assert "X" not in sizes_table(planted.plan)["group"].tolist()
     assert "X" not in groups_table(planted, "gender")["group"].tolist()
     assert n_hidden(planted, "gender") == 2  # X, and those without a value, who would give X away
 
@@ -211,6 +242,16 @@ def test_disparity_is_told_with_its_side_and_size(planted: AuditResult) -> None:
     told = gap_sentence(gap, planted)
     assert told.startswith(f"HR@10 is {abs(gap.difference):.4f}")
     assert told.endswith("lower than for everybody else.")
+
+
+def test_summaries_have_a_figure_or_a_reason(planted: AuditResult) -> None:
+    table = summaries_table(planted, "gender")
+    assert (table["value"].isna() == (table["reason"] != "")).all()
+    assert table["reason"].isin(["", "insufficient data"]).all()
+
+
+def test_missing_people_who_are_hidden_bound_no_gap(planted: AuditResult) -> None:
+    assert bounds_table(planted, "gender").empty
 
 
 def test_reasons_for_what_is_left_open_are_in_words(planted: AuditResult) -> None:

@@ -118,7 +118,7 @@ def test_explain_gives_the_whole_history_and_adds_up(reclens: Command) -> None:
 def test_audit_answers_with_groups_gaps_and_what_it_left_open(reclens: Command, tmp_path: Path) -> None:
     report = tmp_path / "audit.html"
     found = reclens.json("audit", "knn", "--by", "gender", "--by", "age_band", "--report", str(report))
-    assert set(found) == {"overall", "by_group", "gaps", "not_computed"}
+    assert set(found) >= {"overall", "by_group", "gaps", "not_computed", "sizes", "summaries"}
     assert {row["attribute"] for row in found["by_group"]} == {"gender", "age_band"}
     assert all(row["n"] is None for row in found["by_group"] if row["suppressed"])
     assert "http" not in report.read_text().split("<body", 1)[1].replace("http-equiv", "")
@@ -186,3 +186,32 @@ def test_command_in_a_process_of_its_own_answers_and_fails_alike(reclens: Comman
     unknown = [*command[:3], "evaluate", "nothing", *command[3:]]
     bad = subprocess.run(unknown, capture_output=True, text=True, check=False)
     assert (bad.returncode, bad.stdout) == (2, "") and "no model 'nothing'" in bad.stderr
+
+
+def test_plan_tells_sizes_and_keeps_no_audit(reclens: Command) -> None:
+    kept = len(reclens.json("list", "audits")["audits"])
+    (planned,) = reclens.json("audit", "knn", "--by", "gender", "--plan")["plans"]
+    assert planned["metric"] == "ndcg@10"
+    assert all(row["minimum_detectable"] <= row["minimum_detectable_family"] for row in planned["rows"])
+    assert len(reclens.json("list", "audits")["audits"]) == kept
+
+
+def test_audit_by_several_metrics_a_derived_attribute_and_a_cohort(reclens: Command, shop: Path) -> None:
+    files = ["--items", str(shop / "items.csv"), "--users", str(shop / "users.csv")]
+    reclens.json("ingest", "fresh", "--interactions", str(shop / "interactions.csv"), *files)  # nothing shown
+    reclens.json("train", "fresh", "--ranker", "item-knn", "--name", "fresh knn")
+    arguments = ["audit", "fresh knn", "--by", "activity", "--by", "women", "--cohort", "women=gender:female"]
+    metrics = ["--metric", "hr@10", "--metric", "novelty@10", "--metric", "popularity-deviation@10"]
+    found = reclens.json(*arguments, *metrics, "--primary", "activity", "--draws", "200", "--lists")
+    assert found["primary"] == ["activity"]
+    assert [part["overall"]["metric"] for part in found["more_metrics"]] == [
+        "novelty@10",
+        "popularity-deviation@10",
+    ]
+    assert {row["family"] for row in found["gaps"] if row["attribute"] == "women"} <= {"exploratory"}
+    groups = {row["group"] for row in found["by_group"] if row["attribute"] == "women"}
+    assert {"in", "out"} <= groups
+    lifts = [row for row in found["lists"] if row["measure"] == "popularity-lift"]
+    assert {row["attribute"] for row in lifts} == {"activity", "women"}
+    assert all((row["value"] is None) == (row["reason"] is not None) for row in found["lists"])
+    assert {row["measure"] for row in found["lists"]} == {"popularity-lift", "bias-disparity"}

@@ -256,7 +256,8 @@ def test_everybody_at_the_same_value_is_equivalent_without_an_effect_size():
 
 def test_json_has_the_fields_of_the_contract_and_no_nan(planted: AuditResult):
     found = planted.to_json()
-    assert list(found) == ["overall", "by_group", "gaps", "not_computed"]
+    assert list(found)[:4] == ["overall", "by_group", "gaps", "not_computed"]
+    assert list(found)[4:] == ["summaries", "bounds", "sizes", "primary", "margin", "more_metrics"]
     assert list(found["overall"]) == ["metric", "n", "value", "ci_low", "ci_high"]
     assert list(found["by_group"][0]) == [
         "attribute",
@@ -269,7 +270,7 @@ def test_json_has_the_fields_of_the_contract_and_no_nan(planted: AuditResult):
     ]
     assert list(found["gaps"][0]) == [
         "attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_value", "p_adjusted",
-        "effect_size", "minimum_detectable", "verdict",
+        "effect_size", "minimum_detectable", "verdict", "cliffs_delta", "family",
     ]  # fmt: skip
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -389,3 +390,112 @@ def test_hidden_and_unknown_references_are_refused(reference: str, message: str)
 def test_bad_settings_are_refused(changes: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
         replace(AuditSettings(by=("gender",)), **changes)
+
+
+@pytest.fixture(scope="module")
+def several(users: pd.DataFrame) -> AuditResult:
+    rate = users["gender"].map({"F": 0.15, "M": 0.30})
+    first = ndcg(users, rate, 2)
+    values = pd.DataFrame({"ndcg@10": first, "hr@10": (first > 0) * 1.0})
+    values["novelty@10"] = np.random.default_rng(20).gamma(8, 1, len(users))
+    values.loc[users["user_id"][:7], "novelty@10"] = np.nan
+    settings = AuditSettings(
+        by=("gender", "age"), more_metrics=("hr@10", "novelty@10"), primary=("gender",), draws=300
+    )
+    return audit(values, users, settings)
+
+
+def test_people_without_a_value_of_any_metric_are_left_out_of_all(several: AuditResult):
+    assert several.n_without_value == 7
+    assert {found.overall.n for found in several.more} == {several.overall.n} == {2993}
+
+
+def test_each_metric_is_found_as_if_it_were_the_only_one(several: AuditResult):
+    hits = several.of_metric("hr@10")
+    assert hits.settings.metric == "hr@10"
+    assert hits.margin == pytest.approx(hits.overall.value / 10)
+    assert gap_of(hits, "F").verdict == "disparity"
+    assert {row.group for row in hits.by_group} == {"F", "M", "18", "25", "35"}
+    assert several.of_metric("ndcg@10") is several
+    with pytest.raises(ConfigError, match="the audit has no metric auc; it has ndcg@10, hr@10, novelty@10"):
+        several.of_metric("auc")
+
+
+def test_named_attribute_is_the_primary_family_over_all_metrics(several: AuditResult):
+    gaps = [gap for metric in several.settings.metrics for gap in several.of_metric(metric).gaps]
+    primary = [gap for gap in gaps if gap.family == "primary"]
+    assert {gap.attribute for gap in primary} == {"gender"}
+    assert len(primary) == 3
+    smallest = min(primary, key=lambda gap: gap.p_value)
+    assert smallest.p_adjusted == pytest.approx(3 * smallest.p_value)
+    rest = sorted((gap.p_value, gap.p_adjusted) for gap in gaps if gap.family == "exploratory")
+    assert rest[-1][1] == pytest.approx(rest[-1][0])  # Benjamini–Hochberg leaves the largest of 9 as it is
+    assert len(rest) == 9
+
+
+def test_primary_family_is_kept_in_the_record(several: AuditResult):
+    kept = AuditResult.from_record(json.loads(json.dumps(several.to_record(), allow_nan=False)))
+    assert kept == several
+    assert kept.settings.primary == ("gender",)
+    assert several.to_json()["primary"] == ["gender"]
+
+
+def test_primary_attribute_that_is_not_audited_is_refused():
+    with pytest.raises(ConfigError, match="primary is job; it must name attributes of the audit: gender"):
+        AuditSettings(("gender",), primary=("job",))
+
+
+def test_metric_named_twice_is_refused():
+    with pytest.raises(ConfigError, match="metric names the same metric twice: ndcg@10, ndcg@10"):
+        AuditSettings(("gender",), more_metrics=("ndcg@10",))
+
+
+def test_metric_without_values_is_named(users: pd.DataFrame):
+    values = pd.DataFrame({"ndcg@10": ndcg(users, 0.3, 1)})
+    with pytest.raises(DataError, match=r"there are no values of auc; there are: ndcg@10"):
+        audit(values, users, AuditSettings(("gender",), more_metrics=("auc",)))
+
+
+def test_continuous_metric_has_intervals_of_its_own(several: AuditResult):
+    novelty = several.of_metric("novelty@10")
+    for row in novelty.by_group:
+        assert row.ci_low is not None and row.ci_high is not None and row.value is not None
+        assert row.ci_low < row.value < row.ci_high
+    assert json.loads(json.dumps(several.to_json(), allow_nan=False))["more_metrics"][1]["gaps"]
+
+
+def test_missing_people_bound_each_gap_and_hold_it():
+    users = people(2000, 10, gender={"F": 0.4, "M": 0.4, "": 0.2})
+    values = ndcg(users, 0.3, 10)
+    result = audit(values, users, AuditSettings(by=("gender",)))
+    (bounds,) = result.bounds
+    assert (bounds.group, bounds.reference) == ("F", "M")
+    assert bounds.n_missing == int((users["gender"] == "").sum())
+    assert bounds.lowest < result.gaps[0].difference < bounds.highest
+    women, men, rest = (values[(users["gender"] == g).to_numpy()].to_numpy() for g in ("F", "M", ""))
+    hits, misses = rest[rest > 0], rest[rest == 0]
+    reachable = np.concatenate([women, hits]).mean() - np.concatenate([men, misses]).mean()
+    assert bounds.highest >= reachable - 1e-12
+
+
+def test_hidden_missing_people_give_no_bounds():
+    users = with_sizes(a=300, b=300, c=100, d=300, unknown=7)
+    assert audit(ndcg(users, 0.5, 12), users, AuditSettings(by=("job",))).bounds == ()
+
+
+def test_one_group_with_enough_data_has_no_summaries_but_reasons():
+    users = with_sizes(a=100, b=900)
+    values = pd.Series([1.0] * 19 + [0.0] * 81 + [1.0, 0.0] * 450, index=users["user_id"])
+    rows = audit(values, users, AuditSettings(by=("job",))).summaries
+    assert {row.value for row in rows} == {None}
+    assert all(row.reason is not None and row.reason.startswith("insufficient data") for row in rows)
+
+
+def test_summaries_leave_hidden_groups_out():
+    users = with_sizes(a=10, b=300, c=200, d=500)
+    values = ndcg(users, 0.5, 11)
+    result = audit(values, users, AuditSettings(by=("job",)))
+    ratios = {row.group: row.value for row in result.summaries if row.measure == "impact-ratio"}
+    job = users["job"].to_numpy()
+    means = {group: values[job == group].mean() for group in "bd"}
+    assert ratios == pytest.approx({group: mean / max(means.values()) for group, mean in means.items()})

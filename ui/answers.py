@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from recsys_core.actions.audit_questions import audited_users, plan_model
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
@@ -27,6 +28,7 @@ from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
+from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
@@ -91,9 +93,9 @@ def kept_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult | Non
     return _audits().get((model.record.id, settings))
 
 
-def run_audit(model: LoadedModel, settings: AuditSettings) -> AuditResult:
+def run_audit(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> AuditResult:
     """Runs an audit and keeps it; raises what `audit_model` raises."""
-    result = audit_model(model, settings)
+    result = audit_model(model, settings, workspace)
     kept = _audits()
     kept[(model.record.id, settings)] = result
     while len(kept) > KEPT_AUDITS:
@@ -109,6 +111,16 @@ def comparison(own: LoadedModel, other: LoadedModel, metric: str) -> Comparison:
 def gains(own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str, ...]) -> tuple[GroupGain, ...]:
     """Which groups gain with the first model; raises what `group_gains` raises."""
     return _gains(own, other, own.record.id, other.record.id, metric, by)
+
+
+def audit_plan(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> tuple[AuditPlan, ...]:
+    """What an audit could find, of each metric, before it is run; raises what `plan_model` raises."""
+    return _plan(workspace, model, model.record.id, settings)
+
+
+def audited_people(data: LoadedDataset) -> pd.DataFrame:
+    """The people with their attributes and what follows from their histories; nobody may change it."""
+    return _people(data, data.record.id)
 
 
 def popularity(data: LoadedDataset) -> FloatArray:
@@ -182,6 +194,18 @@ def _gains(
     _own: LoadedModel, _other: LoadedModel, own_id: str, other_id: str, metric: str, by: tuple[str, ...]
 ) -> tuple[GroupGain, ...]:
     return group_gains(_own, _other, metric, by)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
+def _plan(
+    _workspace: Workspace, _model: LoadedModel, model_id: str, settings: AuditSettings
+) -> tuple[AuditPlan, ...]:
+    return plan_model(_model, settings, _workspace)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
+def _people(_data: LoadedDataset, dataset_id: str) -> pd.DataFrame:
+    return audited_users(_data)
 
 
 @st.cache_resource(show_spinner=False)

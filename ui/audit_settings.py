@@ -6,7 +6,15 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditSettings
-from ui.audit_words import METRIC_NAMES, attribute_name, crossings, reference_name, references
+from recsys_core.metrics.ranking import AUC
+from ui.audit_words import (
+    METRIC_NAMES,
+    MORE_METRICS,
+    attribute_name,
+    crossings,
+    reference_name,
+    references,
+)
 from ui.components import help_text, metric_name
 from ui.text import t
 
@@ -24,7 +32,9 @@ def choose_settings(model: LoadedModel, attributes: list[str], k: int) -> AuditS
     """
     columns = st.columns([4, 4, 3])
     with columns[0]:
-        single = _choose_attributes("fairness_by", t("fairness.by"), attributes, attributes[:1])
+        single = _choose_attributes(
+            "fairness_by", t("fairness.by"), attributes, attributes[:1], t("fairness.by_help")
+        )
     with columns[1]:
         pairs = crossings(attributes)
         crossed = _choose_attributes(
@@ -40,23 +50,71 @@ def choose_settings(model: LoadedModel, attributes: list[str], k: int) -> AuditS
     )
     by = (*single, *crossed)
     with st.expander(t("fairness.rules"), key="fairness_rules", type="compact"):
+        more = _choose_more(model, metric, k)
+        primary = _choose_attributes(
+            "fairness_primary",
+            t("fairness.primary"),
+            list(by),
+            [],
+            t("fairness.primary_help"),
+            t("fairness.primary_all"),
+        )
         reference, margin, draws, seed = _choose_rules(model, by)
-    return AuditSettings(by, f"{metric}@{k}", reference, margin, draws, seed) if by else None
+    if not by:
+        return None
+    return AuditSettings(
+        by,
+        f"{metric}@{k}",
+        reference,
+        margin,
+        draws,
+        seed,
+        more_metrics=more,
+        primary=tuple(primary) or None,
+    )
+
+
+def _choose_more(model: LoadedModel, metric: str, k: int) -> tuple[str, ...]:
+    """Further metrics; what lists are like is known at the length that was kept."""
+    names = [name if name == AUC else f"{name}@{k}" for name in (*METRIC_NAMES, *MORE_METRICS)]
+    known = [name for name in names if name != f"{metric}@{k}" and _can_be_told(model, name)]
+    chosen = st.multiselect(
+        t("fairness.more_metrics"),
+        known,
+        format_func=metric_name,
+        key="fairness_more",
+        help=t("fairness.more_metrics_help"),
+        placeholder=t("fairness.choose") if known else t("fairness.no_more_metrics"),
+        **_KEPT,
+    )
+    return tuple(name for name in chosen if name in known)
+
+
+def _can_be_told(model: LoadedModel, metric: str) -> bool:
+    if metric.startswith("miscalibration"):
+        return bool((model.data.dataset.items["category"] != "").any())
+    return metric.startswith("popularity-deviation") or model.test.knows(metric)
 
 
 def _choose_attributes(
-    key: str, label: str, options: list[str], default: list[str], help_words: str | None = None
+    key: str,
+    label: str,
+    options: list[str],
+    default: list[str],
+    help_words: str | None = None,
+    nothing_chosen: str | None = None,
 ) -> list[str]:
-    return st.multiselect(
+    chosen = st.multiselect(
         label,
         options,
         default=default,
         format_func=attribute_name,
         key=key,
         help=help_words,
-        placeholder=t("fairness.choose") if options else t("fairness.none_to_choose"),
+        placeholder=(nothing_chosen or t("fairness.choose")) if options else t("fairness.none_to_choose"),
         **_KEPT,
     )
+    return [name for name in chosen if name in options]
 
 
 def _choose_rules(model: LoadedModel, by: tuple[str, ...]) -> tuple[str, float | None, int, int]:

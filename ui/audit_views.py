@@ -9,16 +9,21 @@ import streamlit as st
 from recsys_core.actions.audits import report_html
 from recsys_core.actions.evidence import rerun_command
 from recsys_core.actions.models import LoadedModel
+from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.result import AuditResult
+from recsys_core.metrics.ranking import AUC
 from ui import charts
 from ui.audit_words import (
+    METRIC_NAMES,
     attribute_name,
+    bounds_table,
     gaps_table,
     groups_table,
     headline,
     n_hidden,
     not_computed_table,
     sizes_table,
+    summaries_table,
     told_first,
     verdict_counts,
     verdict_name,
@@ -58,25 +63,53 @@ def draw_headline(result: AuditResult) -> None:
     st.caption(" ".join(notes))
 
 
-def draw_sizes(result: AuditResult) -> None:
-    """How many people there are in each group, and what gap such sizes could show at all."""
+def draw_sizes(plan: AuditPlan) -> None:
+    """How many people would be compared, and what gap such sizes could show at all."""
     st.subheader(t("fairness.sizes"), anchor=False, help=t("fairness.sizes_help"))
+    sizes = sizes_table(plan)
+    if sizes.empty:
+        st.caption(t("fairness.nothing_to_compare"))
+        return
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     table(
-        sizes_table(result),
+        sizes,
         "fairness_sizes",
         "sizes.csv",
         alt=t("fairness.sizes"),
         column_config={
-            "attribute": st.column_config.TextColumn(t("fairness.attribute"), width=110),
-            "group": st.column_config.TextColumn(t("fairness.group"), width=130),
-            "people": st.column_config.TextColumn(t("fairness.people"), width=110, alignment="right"),
-            "detectable": st.column_config.TextColumn(
-                t("fairness.detectable"), width=140, alignment="right", help=t("fairness.detectable_help")
+            "attribute": text(t("fairness.attribute"), width=110),
+            "group": text(t("fairness.group"), width=130),
+            "reference": text(t("fairness.against_whom"), width=120),
+            "people": number(t("fairness.people"), format="localized", width=80),
+            "people_reference": number(t("fairness.people_reference"), format="localized", width=110),
+            "detectable": number(
+                t("fairness.detectable"), format="%.4f", width=130, help=t("fairness.detectable_help")
             ),
+            "detectable_family": number(
+                t("fairness.detectable_family"), format="%.4f", help=t("fairness.detectable_family_help")
+            ),
+            "power_005": number(t("fairness.power_005"), format="%.0f %%", help=t("fairness.power_help")),
+            "power_010": number(t("fairness.power_010"), format="%.0f %%", help=t("fairness.power_help")),
+            "expected": text(t("fairness.expected"), help=t("fairness.expected_help")),
         },
     )
-    if any(row.suppressed for row in result.by_group):
-        st.caption(t("fairness.hidden_means", least=result.settings.minimum_group))
+    st.caption(t("fairness.sizes_before"))
+
+
+def choose_metric(result: AuditResult) -> AuditResult:
+    """The audit seen by one of its metrics, by choice where there are several."""
+    metrics = list(result.settings.metrics)
+    if len(metrics) == 1:
+        return result
+    chosen = st.segmented_control(
+        t("fairness.metric_shown"),
+        metrics,
+        default=metrics[0],
+        required=True,
+        format_func=metric_name,
+        key="fairness_shown",
+    )
+    return result.of_metric(chosen if chosen in metrics else metrics[0])
 
 
 def draw_attribute(result: AuditResult) -> None:
@@ -100,6 +133,8 @@ def draw_attribute(result: AuditResult) -> None:
     with right:
         _draw_gaps_chart(result, attribute)
     _draw_gaps(result, attribute)
+    _draw_bounds(result, attribute)
+    _draw_summaries(result, attribute)
 
 
 def draw_open(result: AuditResult) -> None:
@@ -145,7 +180,7 @@ def draw_downloads(model: LoadedModel, result: AuditResult) -> None:
 
 def _draw_groups(result: AuditResult, attribute: str) -> None:
     groups, metric = groups_table(result, attribute), metric_name(result.settings.metric)
-    st.caption(t("fairness.groups_means", metric=metric))
+    st.caption(t(f"fairness.groups_means{_side(result)}", metric=metric))
     if groups.empty:
         st.caption(t("fairness.all_hidden"))
     else:
@@ -158,7 +193,7 @@ def _draw_groups(result: AuditResult, attribute: str) -> None:
 
 def _draw_gaps_chart(result: AuditResult, attribute: str) -> None:
     gaps, metric = gaps_table(result, attribute), metric_name(result.settings.metric)
-    st.caption(t("fairness.gaps_means", metric=metric))
+    st.caption(t(f"fairness.gaps_means{_side(result)}", metric=metric))
     if gaps.empty:
         st.caption(t("fairness.no_gaps"))
         return
@@ -169,6 +204,57 @@ def _draw_gaps_chart(result: AuditResult, attribute: str) -> None:
         title = t("fairness.gap_against", metric=metric, reference=gaps["reference"].iloc[0])
     figure = charts.gap_plot(words, title, result.margin, t("fairness.margin"))
     chart(figure, "fairness_gaps", t("fairness.gaps_alt"), _numbers_of(gaps), "gaps")
+
+
+def _draw_bounds(result: AuditResult, attribute: str) -> None:
+    bounds = bounds_table(result, attribute)
+    if bounds.empty:
+        return
+    st.subheader(t("fairness.bounds"), anchor=False, help=t("fairness.bounds_help"))
+    number = st.column_config.NumberColumn
+    table(
+        bounds,
+        "fairness_bounds",
+        "bounds.csv",
+        alt=t("fairness.bounds"),
+        column_config={
+            "label": st.column_config.TextColumn(t("fairness.comparison"), width=250),
+            "missing": number(t("fairness.missing"), format="localized"),
+            "lowest": number(t("fairness.bounds_from"), format="%+.4f", help=t("fairness.bounds_help")),
+            "highest": number(t("fairness.bounds_to"), format="%+.4f", help=t("fairness.bounds_help")),
+        },
+    )
+
+
+def _draw_summaries(result: AuditResult, attribute: str) -> None:
+    found = summaries_table(result, attribute)
+    if found.empty:
+        return
+    if (found["reason"] == "").all():
+        found = found.drop(columns="reason")
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    with st.expander(t("fairness.summaries"), key="fairness_summaries", type="compact"):
+        st.caption(t("fairness.summaries_help"))
+        table(
+            found,
+            "fairness_summaries_table",
+            "summaries.csv",
+            alt=t("fairness.summaries"),
+            column_config={
+                "measure": text(t("fairness.measure"), width=240),
+                "group": text(t("fairness.group"), width=130),
+                "value": number(t("fairness.value"), format="%.4f"),
+                "ci_low": number(t("fairness.ci_low"), format="%.4f"),
+                "ci_high": number(t("fairness.ci_high"), format="%.4f"),
+                "reason": text(t("fairness.reason"), width=260),
+            },
+        )
+
+
+def _side(result: AuditResult) -> str:
+    """ "" for metrics of which more is better; what others mean is said by their tooltip."""
+    name = result.settings.metric.partition("@")[0]
+    return "" if name in (*METRIC_NAMES, AUC) else "_plain"
 
 
 def _bullet(gap: Any) -> str:
@@ -208,6 +294,8 @@ def _draw_gaps(result: AuditResult, attribute: str) -> None:
                 t("fairness.p_adjusted"), format=plain_number, help=t("fairness.p_adjusted_help")
             ),
             "effect_size": number(t("fairness.effect"), format="%+.3f", help=t("fairness.effect_help")),
+            "cliffs_delta": number(t("fairness.cliff"), format="%+.3f", help=t("fairness.cliff_help")),
+            "family": st.column_config.TextColumn(t("fairness.family"), help=t("fairness.primary_help")),
             "minimum_detectable": number(
                 t("fairness.detectable_short"), format=plain_number, help=t("fairness.detectable_help")
             ),

@@ -5,15 +5,21 @@ from itertools import combinations
 
 import pandas as pd
 
+from recsys_core.actions.audit_questions import DERIVED
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.errors import DataError
 from recsys_core.fairness.comparisons import NOBODY_ELSE
+from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.result import AuditResult, GapRow
+from recsys_core.fairness.summaries import NEGATIVE
+from recsys_core.fairness.suppression import SMALLEST_GROUP
+from ui import answers
 from ui.components import metric_name
 from ui.text import plain, t
 
 METRIC_NAMES = ("ndcg", "hr", "mrr", "precision")  # with one held-out item, recall is HR and MAP is MRR
+MORE_METRICS = ("auc", "novelty", "popularity", "diversity", "miscalibration", "popularity-deviation")
 OPEN_TOLD = 2  # inconclusive gaps that are told in sentences; the table has all
 REST, BEST, OVERALL = "rest", "best", "overall"
 _REASONS = {
@@ -27,7 +33,9 @@ MARKS = {"disparity": "▲", "equivalent": "＝", "inconclusive": "?"}
 
 def usable_attributes(data: LoadedDataset) -> list[str]:
     """The attributes that can form groups."""
-    return [attribute for attribute in data.attributes if _groups(data, attribute)]
+    derived = DERIVED if data.dataset.n_users >= 2 * SMALLEST_GROUP else ()
+    named = list(dict.fromkeys([*data.attributes, *derived]))
+    return [attribute for attribute in named if _groups(data, attribute)]
 
 
 def crossings(attributes: Sequence[str]) -> list[str]:
@@ -97,21 +105,75 @@ def group_name(group: str) -> str:
     return t("fairness.unknown") if group == UNKNOWN else plain(group)
 
 
-def sizes_table(result: AuditResult) -> pd.DataFrame:
-    """`attribute`, `group`, and as text `people` and `detectable`, the smallest gap that could be found."""
-    detectable = {(gap.attribute, gap.group): gap.minimum_detectable for gap in result.gaps}
+def sizes_table(plan: AuditPlan) -> pd.DataFrame:
+    """Every comparison with its sizes, the smallest gap that they reveal, and its power at two gaps."""
     rows = [
         (
             attribute_name(row.attribute),
             group_name(row.group),
-            t("fairness.hidden") if row.n is None else f"{row.n:,}",
-            f"{detectable[row.attribute, row.group]:.4f}"
-            if (row.attribute, row.group) in detectable
-            else "–",
+            reference_name(row.reference),
+            row.n,
+            row.n_reference,
+            row.minimum_detectable,
+            row.minimum_detectable_family,
+            100 * row.power_of_005,
+            100 * row.power_of_010,
+            t("fairness.yes") if row.expected_enough else t("fairness.no"),
         )
-        for row in result.by_group
+        for row in plan.rows
     ]
-    return pd.DataFrame(rows, columns=["attribute", "group", "people", "detectable"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "attribute",
+            "group",
+            "reference",
+            "people",
+            "people_reference",
+            "detectable",
+            "detectable_family",
+            "power_005",
+            "power_010",
+            "expected",
+        ],
+    )
+
+
+def summaries_table(result: AuditResult, attribute: str) -> pd.DataFrame:
+    """How unequal the groups of an attribute are, figure by figure, with the reason where there is none."""
+    rows = [
+        (
+            t(f"fairness.measure_{row.measure}"),
+            t("fairness.all_groups") if row.group is None else group_name(row.group),
+            row.value,
+            row.ci_low,
+            row.ci_high,
+            "" if row.reason is None else _summary_reason(row.reason),
+        )
+        for row in result.summaries
+        if row.attribute == attribute
+    ]
+    table = pd.DataFrame(rows, columns=["measure", "group", "value", "ci_low", "ci_high", "reason"])
+    return table.astype(dict.fromkeys(["value", "ci_low", "ci_high"], "float64"))
+
+
+def _summary_reason(reason: str) -> str:
+    return t("fairness.summary_negative" if reason == NEGATIVE else "fairness.summary_unknown")
+
+
+def bounds_table(result: AuditResult, attribute: str) -> pd.DataFrame:
+    """How far the people without the attribute could move each gap of it; no rows where nobody is without."""
+    rows = [
+        (
+            t("fairness.against", group=group_name(row.group), reference=reference_name(row.reference)),
+            row.n_missing,
+            row.lowest,
+            row.highest,
+        )
+        for row in result.bounds
+        if row.attribute == attribute
+    ]
+    return pd.DataFrame(rows, columns=["label", "missing", "lowest", "highest"])
 
 
 def groups_table(result: AuditResult, attribute: str) -> pd.DataFrame:
@@ -145,7 +207,9 @@ def gaps_table(result: AuditResult, attribute: str) -> pd.DataFrame:
             gap.p_value,
             gap.p_adjusted,
             gap.effect_size,
+            gap.cliffs_delta,
             gap.minimum_detectable,
+            t(f"fairness.family_{gap.family}"),
             gap.verdict,
         )
         for gap in result.gaps
@@ -165,7 +229,9 @@ def gaps_table(result: AuditResult, attribute: str) -> pd.DataFrame:
             "p_value",
             "p_adjusted",
             "effect_size",
+            "cliffs_delta",
             "minimum_detectable",
+            "family",
             "verdict",
         ],
     )
@@ -209,6 +275,6 @@ def _reason(reason: str, result: AuditResult) -> str:
 
 def _groups(data: LoadedDataset, by: str) -> list[str]:
     try:
-        return [str(group) for group in group_labels(data.dataset.users, by).cat.categories]
+        return [str(group) for group in group_labels(answers.audited_people(data), by).cat.categories]
     except DataError:
         return []

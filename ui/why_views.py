@@ -9,6 +9,7 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import DataError
 from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditResult, AuditSettings
+from ui import cache
 from ui.audit_words import attribute_name, reference_name
 from ui.charts import GREY, LESS, MORE, literal
 from ui.components import chart, metric_name
@@ -137,4 +138,4 @@ def _gap_name(own: GapParts) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
 def _parts(_model: LoadedModel, model_id: str, settings: AuditSettings) -> tuple[GapParts, ...]:
-    return decompose_gaps(_model, settings)
+    return decompose_gaps(_model, settings, workspace=cache.workspace())

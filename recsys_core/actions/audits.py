@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recsys_core.actions.audit_questions import audited_users, audited_values
+from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.evidence import evidence_of
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import open_model
@@ -12,7 +14,6 @@ from recsys_core.fairness.audit import audit
 from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.files import read_json, write_atomically, write_json
-from recsys_core.ranker.evaluation import per_person_table
 from recsys_core.report.audit_html import audit_html
 from recsys_core.report.contents import SECTIONS, Evidence, Section
 from recsys_core.report.formats import Format, report_bytes
@@ -31,15 +32,24 @@ class KeptAudit:
     evidence: Evidence
 
 
-def audit_model(model: LoadedModel, settings: AuditSettings) -> AuditResult:
+def audit_model(
+    model: LoadedModel, settings: AuditSettings, workspace: Workspace | None = None
+) -> AuditResult:
     """Compares groups of people by a metric of the lists that the model makes for them (test targets).
+
+    In a workspace, what was shown before is taken into account, and what this shows is added to it.
 
     Raises:
         DataError: an attribute that doesn't exist or can't make groups, or a hidden reference.
         ConfigError: no such metric.
     """
-    values = per_person_table(model.data.dataset, model.test, settings.metric)
-    return audit(values, model.data.dataset.users, settings)
+    dataset_id = model.data.record.id
+    earlier = shown_before(workspace, dataset_id) if workspace else ()
+    values = audited_values(model, settings.metrics)
+    result = audit(values, audited_users(model.data), settings, earlier)
+    if workspace:
+        keep_shown(workspace, dataset_id, result.shown)
+    return result
 
 
 def keep_audit(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import DataError
+from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.decomposition import Decomposition, decompose
 from recsys_core.fairness.gap_members import GapMembers, gap_members
 from recsys_core.fairness.groups import group_labels
@@ -21,6 +23,7 @@ from recsys_core.fairness.worst_subgroup import (
 from recsys_core.metrics.person_factors import FOLLOW_FROM_LENGTH, person_factors
 from recsys_core.ranker.evaluation import per_person_table
 from recsys_core.ranker.rerank import category_shares
+from recsys_core.store.workspace import Workspace
 
 ASSOCIATIONAL = (
     "These terms say what goes with the gap, not what causes it: people who differ in one factor may also "
@@ -37,7 +40,10 @@ class GapParts:
 
 
 def decompose_gaps(
-    model: LoadedModel, settings: AuditSettings, group: str | None = None
+    model: LoadedModel,
+    settings: AuditSettings,
+    group: str | None = None,
+    workspace: Workspace | None = None,
 ) -> tuple[GapParts, ...]:
     """Every gap that an audit by these settings finds room for, split over the factors of people's histories.
 
@@ -45,14 +51,15 @@ def decompose_gaps(
         model: an opened model.
         settings: of the audit whose gaps they are.
         group: whose gap alone is wanted.
+        workspace: whose record of what was shown counts, as for `audit_model`.
 
     Raises:
         DataError: an attribute that can't make groups, or a group that may not be shown or is too small.
         ConfigError: no such metric.
     """
-    data = model.data.dataset
-    values = per_person_table(data, model.test, settings.metric)
-    members = gap_members(audit_model(model, settings), values, data.users, group)
+    values = audited_values(model, [settings.metric])[settings.metric].dropna()
+    users = with_cohorts(audited_users(model.data), settings.cohorts)
+    members = gap_members(audit_model(model, settings, workspace), values, users, group)
     factors = factors_of(model).loc[values.index.astype(str)]
     numbers = values.to_numpy()
     return tuple(_parts(own, numbers, factors, settings) for own in members)

@@ -7,13 +7,14 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from recsys_core.actions.audit_questions import audit_arguments, audited_users, audited_values
 from recsys_core.actions.comparisons import popularity_values
 from recsys_core.actions.loaded import LoadedModel, content_sha256
 from recsys_core.data.validate import INTERACTIONS, ITEMS, USERS
 from recsys_core.errors import ConfigError
+from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult
-from recsys_core.ranker.evaluation import per_person_table
 from recsys_core.ranker.imported import IMPORTED
 from recsys_core.report.contents import Evidence, Extras, Fact, NoProfilingRow, ReportContext
 from recsys_core.report.rates import no_profiling, scoring_rates
@@ -23,15 +24,15 @@ PACKAGES = ("reclens", "torch", "fairlearn", "numpy", "pandas")
 
 def evidence_of(model: LoadedModel, result: AuditResult, items: ItemAudit | None = None) -> Evidence:
     """Everything that the report needs beside the result, worked out while the model is at hand."""
-    values = per_person_table(model.data.dataset, model.test, result.settings.metric)
-    users = model.data.dataset.users
+    values = audited_values(model, [result.settings.metric])[result.settings.metric].dropna()
+    users = with_cohorts(audited_users(model.data), result.settings.cohorts)
     extras = Extras(
         question=_question(model, result, items),
         data=_data_card(model, result),
         model=_model_card(model),
         items=items,
         rates=scoring_rates(values, users, result),
-        no_profiling=_without_profiles(model, values, result),
+        no_profiling=_without_profiles(model, values, users, result),
     )
     return Evidence(context_of(model, result, items), extras)
 
@@ -55,16 +56,10 @@ def context_of(model: LoadedModel, result: AuditResult, items: ItemAudit | None 
 
 def rerun_command(model: LoadedModel, result: AuditResult, items: ItemAudit | None = None) -> str:
     """The command line that gives the same figures again."""
-    settings = result.settings
-    parts = ["reclens", "audit", model.record.name]
-    for attribute in settings.by:
-        parts += ["--by", attribute]
+    parts = ["reclens", "audit", model.record.name, *audit_arguments(result.settings)]
     for attribute in items.settings.by if items else ():
         parts += ["--items-by", attribute]
-    parts += ["--metric", settings.metric, "--reference", settings.reference]
-    if settings.margin is not None:
-        parts += ["--margin", str(settings.margin)]
-    return shlex.join([*parts, "--draws", str(settings.draws), "--seed", str(settings.seed)])
+    return shlex.join(parts)
 
 
 def _question(model: LoadedModel, result: AuditResult, items: ItemAudit | None) -> str:
@@ -127,11 +122,11 @@ def _reads(model: LoadedModel) -> str:
 
 
 def _without_profiles(
-    model: LoadedModel, values: "pd.Series[float]", result: AuditResult
+    model: LoadedModel, values: "pd.Series[float]", users: pd.DataFrame, result: AuditResult
 ) -> tuple[NoProfilingRow, ...]:
     try:
         alike = popularity_values(model.data, result.settings.metric, "test")
     except ConfigError:
         return ()  # a figure that lists by popularity don't have
-    without = pd.Series(alike, index=pd.Index(model.data.dataset.users["user_id"]))
-    return no_profiling(values, without, model.data.dataset.users, result)
+    without = pd.Series(alike, index=pd.Index(users["user_id"]))
+    return no_profiling(values, without, users, result)

@@ -31,7 +31,8 @@ def decompose(
 
     reply = answer(workspace, json)
     settings = AuditSettings((by,), metric, reference, draws=draws, seed=seed)
-    parts = causes.decompose_gaps(models.open_model(reply.workspace, model), settings, group)
+    opened = models.open_model(reply.workspace, model)
+    parts = causes.decompose_gaps(opened, settings, group, reply.workspace)
     found = causes.decomposition_json(settings, parts)
     reply.write(found, "\n\n".join([*map(_text, found["gaps"]), found["note"]]))
 

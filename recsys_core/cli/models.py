@@ -1,5 +1,6 @@
 """`reclens train`, `evaluate`, `explain` and `audit`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,9 @@ from recsys_core.config import SETTINGS
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
 ITEM_COLUMNS = ["attribute", "group", "measure", "value", "ci_low", "ci_high"]
 GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
+SIZE_COLUMNS = ["attribute", "group", "reference", "n", "n_reference", "minimum_detectable", "power_of_005"]
+LIST_COLUMNS = ["attribute", "group", "measure", "category", "value", "ci_low", "ci_high"]
+SUMMARY_COLUMNS = ["attribute", "measure", "group", "value", "ci_low", "ci_high"]
 
 
 @app.command()
@@ -126,11 +130,24 @@ def explain(
 def audit(
     model: str,
     by: Annotated[list[str], typer.Option(help="Attribute, or A*B for their intersection; repeated.")],
-    metric: Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, …")] = "ndcg@10",
+    metric: Annotated[
+        list[str] | None, typer.Option(help="ndcg@10 (default), hr@10, novelty@10, …; repeated.")
+    ] = None,
     reference: Annotated[str, typer.Option(help="rest, best, or the name of a group.")] = "rest",
     margin: Annotated[float | None, typer.Option(help="Gap that counts as none; default 10 %.")] = None,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    primary: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute of the declared family (Holm), or 'none'; default all; repeated."),
+    ] = None,
+    cohort: Annotated[
+        list[str] | None, typer.Option(help="NAME=ATTRIBUTE:GROUP,… makes NAME an attribute; repeated.")
+    ] = None,
+    lists: Annotated[
+        bool, typer.Option("--lists", help="Also popularity lift and bias disparity of the lists by group.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only sizes, and the gaps they could reveal.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
     items_by: Annotated[
         list[str] | None,
@@ -140,27 +157,50 @@ def audit(
     json: JsonOption = False,
 ) -> None:
     """Compare groups of people: for whom does the model work worse, and how sure is that?"""
-    from recsys_core.actions import audits, item_audits, models
-    from recsys_core.fairness.result import AuditSettings
+    from recsys_core.actions import audit_lists, audit_questions, audits, item_audits, models
 
     reply = answer(workspace, json)
-    settings = AuditSettings(tuple(by), metric, reference, margin, draws, seed)
+    settings = audit_questions.audit_settings(
+        by, metric or ["ndcg@10"], reference, margin, draws, seed, primary, cohort or []
+    )
     opened = models.open_model(reply.workspace, model)
-    result = audits.audit_model(opened, settings)
+    if plan:
+        planned = audit_questions.plan_model(opened, settings, reply.workspace)
+        plans = [one.to_json() for one in planned]
+        texts = [f"{found['metric']}\n{table_text(found['rows'], SIZE_COLUMNS)}" for found in plans]
+        reply.write({"plans": plans}, "\n\n".join(texts))
+        return
+    result = audits.audit_model(opened, settings, reply.workspace)
     items = item_audits.audit_with(opened, settings, tuple(items_by)) if items_by else None
     record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
         audits.write_report(audits.open_audit(reply.workspace, record.id), report)
     found: dict[str, Any] = result.to_json()
-    gaps = table_text(found["gaps"], GAP_COLUMNS) if result.gaps else "no gap could be computed"
-    open_questions = [
-        f"not computed: {row.attribute} {row.group}: {row.reason}" for row in result.not_computed
-    ]
-    parts = [table_text(found["by_group"], GROUP_COLUMNS), gaps, "\n".join(open_questions)]
+    texts = [_audit_text(part) for part in (found, *found["more_metrics"])]
+    if lists:
+        found["lists"] = [asdict(row) for row in audit_lists.list_gaps(opened, result)]
+        texts.append(table_text(found["lists"], LIST_COLUMNS))
     if items:
         found["items"] = items.to_json()
-        parts.append(table_text(found["items"]["figures"], ITEM_COLUMNS))
-    reply.write(found, "\n\n".join(parts))
+        texts.append(table_text(found["items"]["figures"], ITEM_COLUMNS))
+    reply.write(found, "\n\n".join(texts))
+
+
+def _audit_text(found: dict[str, Any]) -> str:
+    """What one metric told, sizes first."""
+    open_questions = [
+        f"not computed: {row['attribute']} {row['group']}: {row['reason']}" for row in found["not_computed"]
+    ]
+    known = [row for row in found["summaries"] if row["reason"] is None]
+    parts = [
+        f"{found['overall']['metric']}, sizes first",
+        table_text(found["sizes"], SIZE_COLUMNS) if found["sizes"] else "nothing can be compared",
+        table_text(found["by_group"], GROUP_COLUMNS),
+        table_text(found["gaps"], GAP_COLUMNS) if found["gaps"] else "no gap could be computed",
+        table_text(known, SUMMARY_COLUMNS) if known else "",
+        "\n".join(open_questions),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _figures(summary: dict[str, float]) -> str:

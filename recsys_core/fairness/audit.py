@@ -1,10 +1,13 @@
 """Group by group: how well does a recommender serve people, and could the difference be chance?
 
 Means come from fairlearn's MetricFrame; intervals from a bootstrap stratified by group (bias-corrected and
-accelerated); p-values from studentised permutations, adjusted by Holm over every gap of the audit, which
-is the family that the caller declared by naming its attributes.
+accelerated); p-values from studentised permutations, adjusted by Holm over the family that was declared
+beforehand, and by Benjamini–Hochberg over the rest.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import cast
 from zlib import crc32
 
@@ -13,153 +16,264 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
 
-from recsys_core.errors import DataError
+from recsys_core.fairness.bounds import gap_bounds
 from recsys_core.fairness.comparisons import (
+    FEWEST_ABOVE_ZERO,
     Comparison,
     GroupTable,
-    check_reference,
     comparisons,
     has_enough,
     insufficient_overall,
 )
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.disclosure import Shown
+from recsys_core.fairness.effects import cliffs_delta
+from recsys_core.fairness.families import adjust, family_of
+from recsys_core.fairness.findings import AuditPlan, BoundsRow, Family, SummaryRow
+from recsys_core.fairness.groups import UNKNOWN
 from recsys_core.fairness.inference import (
-    Estimate,
     bootstrap_mean,
     difference,
     hedges_g,
-    holm,
     interval,
     minimum_detectable,
     permutation_p_value,
-    pooled,
     sample_of,
-    union,
     verdict_of,
 )
-from recsys_core.fairness.result import AuditResult, AuditSettings, GapRow, GroupRow, NotComputed, Overall
-from recsys_core.fairness.suppression import hidden_groups
+from recsys_core.fairness.people import AuditedPeople, audited_people, group_tables
+from recsys_core.fairness.planning import plan_of
+from recsys_core.fairness.resampling import N_THREADS, GroupDraws, resample
+from recsys_core.fairness.result import (
+    AuditResult,
+    AuditSettings,
+    GapRow,
+    GroupRow,
+    MetricFindings,
+    NotComputed,
+    Overall,
+)
+from recsys_core.fairness.summaries import FEWEST_GROUPS, MEASURES, summaries, unknown
 
 MARGIN_SHARE = 0.10  # of the overall value, where no margin is given
-FEWEST_PERMUTATIONS = 4999
+FEWEST_PERMUTATIONS, MOST_PERMUTATIONS = 4999, 99_999
 PERMUTATIONS_A_TEST = 100  # so that the smallest possible p-value survives Holm in a large family
+STOPS = ((999, 200), (4999, 250))  # (shuffles, as extreme): p above .2, or .05, is known well enough by then
 
 
-def audit(values: pd.Series, users: pd.DataFrame, settings: AuditSettings) -> AuditResult:
-    """Means, gaps and verdicts of one metric by group; the same inputs and seed give the same result.
+def audit(
+    values: pd.Series | pd.DataFrame,
+    users: pd.DataFrame,
+    settings: AuditSettings,
+    earlier: Sequence[Shown] = (),
+) -> AuditResult:
+    """Means, gaps and verdicts by group; the same inputs and seed give the same result.
 
     Args:
-        values: one metric value a person, finite, indexed by `user_id`.
+        values: one metric value a person, finite, indexed by `user_id`; of several metrics, a column each,
+            NaN for people without a value, who are left out of all.
         users: one row a person: `user_id` and text attributes. Whoever has a value but no row is "unknown"
             everywhere; whoever has a row but no value is left out and counted.
         settings: what to compare, and by which rules.
+        earlier: what was shown of this table of people before; what it would help to work out stays hidden.
 
     Raises:
         DataError: values or people can't be used, an attribute can't form groups, or the reference is
             missing or may not be shown.
     """
-    measured = _checked(values, settings)
-    people = _people_of(measured, users)
-    labels = {by: group_labels(people, by) for by in settings.by}
-    hidden = hidden_groups(labels, settings.minimum_group)
-    numbers = measured.to_numpy()
-    tables = [_table(by, labels[by], numbers, hidden[by]) for by in settings.by]
-    check_reference(tables, settings.reference)
-
-    overall, not_computed = _overall(numbers, settings)
-    margin = MARGIN_SHARE * abs(overall.value) if settings.margin is None else settings.margin
-    estimates = {table.attribute: _estimates(table, settings) for table in tables}
-    rows = [row for table in tables for row in _rows(table, estimates[table.attribute], labels, numbers)]
-    gaps, reasons = _gaps(tables, estimates, settings, margin)
+    people = audited_people(values, users, settings, earlier)
+    by_metric = [group_tables(people, place, settings) for place in range(len(settings.metrics))]
+    planned = [
+        _planned(tables, settings) for tables in by_metric
+    ]  # refuses what can't be asked, before the work
+    codes = [people.codes(by) for by in settings.by]
+    seeds = [_seed(settings, f"bootstrap {by}") for by in settings.by]
+    draws = resample(people.values, codes, settings.draws, seeds)
+    runs = [
+        _Run(people, place, tables, own, tests, settings)
+        for place, (tables, own, tests) in enumerate(zip(by_metric, draws, planned, strict=True))
+    ]
+    tested = _tested(runs, settings)
+    first, *more = [_findings(run, gaps) for run, gaps in zip(runs, tested, strict=True)]
     return AuditResult(
+        overall=first.overall,
+        by_group=first.by_group,
+        gaps=first.gaps,
+        not_computed=first.not_computed,
+        settings=settings,
+        margin=first.margin,
+        n_without_value=people.n_without_value,
+        plan=first.plan,
+        summaries=first.summaries,
+        bounds=first.bounds,
+        more=tuple(more),
+        shown=people.shown,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """The comparisons of one attribute, why others are left out, and how many tests they are picked from."""
+
+    pairs: list[Comparison]
+    left_out: list[NotComputed]
+    n_tests: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One metric: its groups, their draws and the comparisons to make, attribute by attribute."""
+
+    people: AuditedPeople
+    place: int
+    tables: list[GroupTable]
+    draws: list[GroupDraws]
+    planned: list[_Planned]
+    settings: AuditSettings
+
+    @property
+    def metric(self) -> str:
+        return self.settings.metrics[self.place]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        return self.people.values[:, self.place]
+
+    @property
+    def margin(self) -> float:
+        given = self.settings.margin  # in units of the headline metric
+        return (
+            given if given is not None and self.place == 0 else MARGIN_SHARE * abs(float(self.values.mean()))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A comparison with its p-values."""
+
+    table: int
+    pair: Comparison
+    p_value: float
+    p_adjusted: float
+    family: Family
+
+
+def _planned(tables: Sequence[GroupTable], settings: AuditSettings) -> list[_Planned]:
+    return [_Planned(*comparisons(table, settings)) for table in tables]
+
+
+def _tested(runs: Sequence[_Run], settings: AuditSettings) -> list[list[_Tested]]:
+    """Every comparison of every metric with its p-value, adjusted over the families that span all metrics."""
+    families: list[Family] = [family_of(by, settings.primary) for by in settings.by]
+    sizes: dict[Family, int] = {"primary": 0, "exploratory": 0}
+    for run in runs:
+        for family, planned in zip(families, run.planned, strict=True):
+            sizes[family] += planned.n_tests
+    wanted = max(FEWEST_PERMUTATIONS, settings.draws, PERMUTATIONS_A_TEST * max(sizes.values()) - 1)
+    n_permutations = min(wanted, MOST_PERMUTATIONS)
+    jobs = [
+        (number, table, pair)
+        for number, run in enumerate(runs)
+        for table, planned in enumerate(run.planned)
+        for pair in planned.pairs
+    ]
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        p_values = list(
+            pool.map(
+                lambda job: _p_value(runs[job[0]].tables[job[1]], job[2], settings, n_permutations), jobs
+            )
+        )
+    adjusted = adjust(p_values, [families[table] for _, table, _ in jobs], sizes)
+    tested: list[list[_Tested]] = [[] for _ in runs]
+    for (number, table, pair), p_value, p_adjusted in zip(jobs, p_values, adjusted, strict=True):
+        tested[number].append(_Tested(table, pair, p_value, p_adjusted, families[table]))
+    return tested
+
+
+def _p_value(table: GroupTable, pair: Comparison, settings: AuditSettings, n_permutations: int) -> float:
+    rng = np.random.default_rng(_seed(settings, f"permutations {pair.attribute} {pair.group}"))
+    group, against = table.sample(pair.group), table.sample(*pair.against)
+    return permutation_p_value(group, against, n_permutations, rng, STOPS)
+
+
+def _findings(run: _Run, tested: Sequence[_Tested]) -> MetricFindings:
+    """Everything that one metric tells of the groups."""
+    overall, not_computed = _overall(run)
+    gaps = [_gap(run, test) for test in tested]
+    settings = replace(run.settings, metric=run.metric, more_metrics=())
+    reasons = [_about(reason, run) for planned in run.planned for reason in planned.left_out]
+    return MetricFindings(
+        metric=run.metric,
         overall=overall,
-        by_group=tuple(rows),
+        by_group=tuple(row for table in range(len(run.tables)) for row in _rows(run, table)),
         gaps=tuple(gaps),
         not_computed=(*not_computed, *reasons),
-        settings=settings,
-        margin=margin,
-        n_without_value=int((~users["user_id"].astype(str).isin(measured.index)).sum()),
+        summaries=tuple(row for table in range(len(run.tables)) for row in _summaries(run, table)),
+        bounds=tuple(bounds for test in tested if (bounds := _bounds(run, test)) is not None),
+        plan=_plan(run, settings),
+        margin=run.margin,
     )
 
 
-def _checked(values: pd.Series, settings: AuditSettings) -> pd.Series:
-    """The values as float64, indexed by text ids.
-
-    Raises:
-        DataError: too few people, an id that comes twice, or a value that isn't a finite number.
-    """
-    if len(values) < settings.minimum_group:
-        raise DataError(
-            f"{len(values)} people have a value of {settings.metric}; "
-            f"an audit needs at least {settings.minimum_group}"
-        )
-    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    measured = numbers.set_axis(values.index.astype(str))
-    if measured.index.has_duplicates:
-        repeated = measured.index[measured.index.duplicated()][0]
-        raise DataError(f"user_id {repeated!r} has more than one value of {settings.metric}")
-    wrong = ~np.isfinite(measured.to_numpy())
-    if wrong.any():
-        raise DataError(
-            f"{settings.metric} of user_id {measured.index[int(np.argmax(wrong))]!r} is not a finite number "
-            f"({int(wrong.sum())} such values); leave people without a value out"
-        )
-    return measured
+def _plan(run: _Run, settings: AuditSettings) -> AuditPlan:
+    return plan_of(run.metric, run.values, run.tables, run.settings)
 
 
-def _people_of(measured: pd.Series, users: pd.DataFrame) -> pd.DataFrame:
-    """The attributes of exactly the people measured, in their order; "" where nothing is known."""
-    if "user_id" not in users.columns:
-        raise DataError("the table of people has no column user_id")
-    ids = users["user_id"].astype(str)
-    if ids.duplicated().any():
-        raise DataError(f"the table of people names user_id {ids[ids.duplicated()].iloc[0]!r} more than once")
-    if not measured.index.isin(ids).any():
-        raise DataError(
-            f"none of the {len(measured)} people with a value is in the table of people "
-            f"(values have {measured.index[0]!r}, the table has {ids.iloc[0] if len(ids) else 'nobody'!r})"
-        )
-    attributes = users.set_index(pd.Index(ids)).drop(columns="user_id")
-    return attributes.reindex(measured.index).rename_axis("user_id").reset_index()
-
-
-def _table(by: str, labels: pd.Series, numbers: NDArray[np.float64], hidden: frozenset[str]) -> GroupTable:
-    codes = labels.cat.codes.to_numpy()
-    groups = [str(group) for group in labels.cat.categories]
-    return GroupTable(
-        by, {group: sample_of(numbers[codes == code]) for code, group in enumerate(groups)}, hidden
-    )
-
-
-def _overall(numbers: NDArray[np.float64], settings: AuditSettings) -> tuple[Overall, list[NotComputed]]:
-    sample = sample_of(numbers)
+def _overall(run: _Run) -> tuple[Overall, list[NotComputed]]:
+    sample, settings = sample_of(run.values), run.settings
     if not has_enough(sample):
-        return Overall(sample.mean, sample.n, None, None), [insufficient_overall(settings)]
-    estimate = bootstrap_mean(sample, settings.draws, _generator(settings, "overall"))
+        return Overall(sample.mean, sample.n, None, None), [_about(insufficient_overall(settings), run)]
+    rng = np.random.default_rng(_seed(settings, "overall"))
+    estimate = bootstrap_mean(sample, settings.draws, rng)
     return Overall(sample.mean, sample.n, *interval(estimate)), []
 
 
-def _estimates(table: GroupTable, settings: AuditSettings) -> dict[str, Estimate]:
-    """The bootstrap of every group, each resampled within itself: the strata of all that follows."""
-    rng = _generator(settings, f"bootstrap {table.attribute}")
-    return {group: bootstrap_mean(sample, settings.draws, rng) for group, sample in table.samples.items()}
+def _about(row: NotComputed, run: _Run) -> NotComputed:
+    """The reason, naming the run's own metric."""
+    return replace(
+        row, reason=row.reason.replace(f"non-zero {run.settings.metric}", f"non-zero {run.metric}")
+    )
 
 
-def _rows(
-    table: GroupTable,
-    estimates: dict[str, Estimate],
-    labels: dict[str, pd.Series],
-    numbers: NDArray[np.float64],
-) -> list[GroupRow]:
-    means = group_means(numbers, labels[table.attribute])
+def _rows(run: _Run, number: int) -> list[GroupRow]:
+    table, draws = run.tables[number], run.draws[number]
+    means = group_means(run.values, run.people.labels[table.attribute])
     rows: list[GroupRow] = []
-    for group, sample in table.samples.items():
+    for place, group in enumerate(table.groups):
         if group in table.hidden:
             rows.append(GroupRow(table.attribute, group, None, None, None, None, suppressed=True))
             continue
-        low, high = interval(estimates[group]) if has_enough(sample) else (None, None)
+        sample = table.sample(group)
+        low, high = interval(draws.pooled([place])) if has_enough(sample) else (None, None)
         rows.append(GroupRow(table.attribute, group, sample.n, means[group], low, high, suppressed=False))
     return rows
+
+
+def _summaries(run: _Run, number: int) -> list[SummaryRow]:
+    table = run.tables[number]
+    groups = table.enough
+    if len(groups) < FEWEST_GROUPS:
+        reason = (
+            f"insufficient data: fewer than {FEWEST_GROUPS} groups that may be shown have "
+            f"{FEWEST_ABOVE_ZERO} people with a non-zero {run.metric}"
+        )
+        return [unknown(table.attribute, measure, reason) for measure in MEASURES]
+    return summaries(table.attribute, groups, [table.place(group) for group in groups], run.draws[number])
+
+
+def _bounds(run: _Run, test: _Tested) -> BoundsRow | None:
+    """How far people without the attribute could move a gap; None where there are none or hidden ones."""
+    table, pair = run.tables[test.table], test.pair
+    if UNKNOWN not in table.groups or UNKNOWN in table.hidden:
+        return None
+    codes = run.people.codes(pair.attribute)
+    missing = run.values[codes == table.place(UNKNOWN)]
+    sides = [np.isin(codes, [table.place(name) for name in names]) for names in ((pair.group,), pair.against)]
+    (n, total), (n_reference, total_reference) = (
+        (int(side.sum()), float(run.values[side].sum())) for side in sides
+    )
+    both = set(table.known) == {pair.group, *pair.against}
+    lowest, highest = gap_bounds((n, total), (n_reference, total_reference), missing, all_assigned=both)
+    return BoundsRow(pair.attribute, pair.group, pair.reference, len(missing), lowest, highest)
 
 
 def group_means(numbers: NDArray[np.float64], labels: pd.Series) -> dict[str, float]:
@@ -181,40 +295,12 @@ def _mean(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> float:
     return float(np.mean(y_pred))
 
 
-def _gaps(
-    tables: list[GroupTable],
-    estimates: dict[str, dict[str, Estimate]],
-    settings: AuditSettings,
-    margin: float,
-) -> tuple[list[GapRow], list[NotComputed]]:
-    planned = [comparisons(table, settings) for table in tables]
-    n_tests = sum(tests for _, _, tests in planned)
-    n_permutations = max(FEWEST_PERMUTATIONS, settings.draws, PERMUTATIONS_A_TEST * n_tests - 1)
-    pairs = [(table, pair) for table, (made, _, _) in zip(tables, planned, strict=True) for pair in made]
-    p_values = [_p_value(table, pair, settings, n_permutations) for table, pair in pairs]
-    gaps = [
-        _gap(table, pair, estimates[table.attribute], margin, p_value, p_adjusted)
-        for (table, pair), p_value, p_adjusted in zip(pairs, p_values, holm(p_values, n_tests), strict=True)
-    ]
-    return gaps, [reason for _, reasons, _ in planned for reason in reasons]
-
-
-def _p_value(table: GroupTable, pair: Comparison, settings: AuditSettings, n_permutations: int) -> float:
-    rng = _generator(settings, f"permutations {pair.attribute} {pair.group}")
-    against = union([table.samples[group] for group in pair.against])
-    return permutation_p_value(table.samples[pair.group], against, n_permutations, rng)
-
-
-def _gap(
-    table: GroupTable,
-    pair: Comparison,
-    estimates: dict[str, Estimate],
-    margin: float,
-    p_value: float,
-    p_adjusted: float,
-) -> GapRow:
-    group, against = table.samples[pair.group], union([table.samples[name] for name in pair.against])
-    gap = difference(estimates[pair.group], pooled([estimates[name] for name in pair.against]))
+def _gap(run: _Run, test: _Tested) -> GapRow:
+    table, draws, pair = run.tables[test.table], run.draws[test.table], test.pair
+    group, against = table.sample(pair.group), table.sample(*pair.against)
+    gap = difference(
+        draws.pooled([table.place(pair.group)]), draws.pooled([table.place(name) for name in pair.against])
+    )
     low, high = interval(gap)
     return GapRow(
         attribute=pair.attribute,
@@ -223,14 +309,16 @@ def _gap(
         difference=gap.value,
         ci_low=low,
         ci_high=high,
-        p_value=p_value,
-        p_adjusted=p_adjusted,
+        p_value=test.p_value,
+        p_adjusted=test.p_adjusted,
         effect_size=hedges_g(group, against),
         minimum_detectable=minimum_detectable(group, against),
-        verdict=verdict_of(gap, margin, p_adjusted),
+        verdict=verdict_of(gap, run.margin, test.p_adjusted),
+        cliffs_delta=cliffs_delta(group, against),
+        family=test.family,
     )
 
 
-def _generator(settings: AuditSettings, purpose: str) -> np.random.Generator:
-    """Random numbers that depend on the seed and the purpose alone, not on what else is audited."""
-    return np.random.default_rng([settings.seed, crc32(purpose.encode())])
+def _seed(settings: AuditSettings, purpose: str) -> list[int]:
+    """A seed that depends on the settings' and the purpose alone, not on what else is audited."""
+    return [settings.seed, crc32(purpose.encode())]

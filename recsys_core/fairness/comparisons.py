@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recsys_core.errors import DataError
 from recsys_core.fairness.groups import UNKNOWN
-from recsys_core.fairness.inference import Sample, union
+from recsys_core.fairness.inference import Sample
 from recsys_core.fairness.result import AuditSettings, NotComputed
 
 FEWEST_ABOVE_ZERO = 20  # people with non-zero utility from which intervals are promised
@@ -14,22 +17,35 @@ NOBODY_ELSE = "no other group with enough people to compare with"
 
 @dataclass(frozen=True, slots=True)
 class GroupTable:
-    """The groups of one attribute.
+    """The groups of one attribute, and how often each value of a metric comes in each.
 
     Attributes:
         attribute: an attribute or an intersection.
-        samples: the values of each group's people, in the order of display.
+        groups: in the order of display.
+        values: distinct values of the metric, ascending, [n_values].
+        counts: people of each group with each value, [n_groups, n_values].
         hidden: the groups that may not be shown.
     """
 
     attribute: str
-    samples: dict[str, Sample]
+    groups: tuple[str, ...]
+    values: NDArray[np.float64]
+    counts: NDArray[np.int64]
     hidden: frozenset[str]
+
+    def place(self, group: str) -> int:
+        """The row of a group."""
+        return self.groups.index(group)
+
+    def sample(self, *groups: str) -> Sample:
+        """The values of the people of one or several groups."""
+        counts = self.counts[[self.place(group) for group in groups]].sum(axis=0)
+        return Sample(self.values[counts > 0], counts[counts > 0])
 
     @property
     def known(self) -> list[str]:
         """The groups whose people have a value of the attribute."""
-        return [group for group in self.samples if group != UNKNOWN]
+        return [group for group in self.groups if group != UNKNOWN]
 
     @property
     def shown(self) -> list[str]:
@@ -39,7 +55,7 @@ class GroupTable:
     @property
     def enough(self) -> list[str]:
         """The groups that may be shown and have people enough for an interval."""
-        return [group for group in self.shown if has_enough(self.samples[group])]
+        return [group for group in self.shown if has_enough(self.sample(group))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,8 @@ def comparisons(
     Raises:
         DataError: the reference is a group that may not be shown, or the people without the attribute.
     """
-    pairs, n_tests = _pairs(table, settings.reference)
+    enough = table.enough
+    pairs, n_tests = _pairs(table, settings.reference, enough)
     made: list[Comparison] = []
     left_out = _left_out(table, settings)
     for pair in pairs:
@@ -74,21 +91,42 @@ def comparisons(
             made.append(pair)
         else:
             left_out.append(NotComputed(table.attribute, pair.group, reason))
-    alone = set(table.enough) - {name for pair in pairs for name in (pair.group, pair.reference)}
-    left_out += [NotComputed(table.attribute, group, NOBODY_ELSE) for group in table.enough if group in alone]
+    alone = set(enough) - {name for pair in pairs for name in (pair.group, pair.reference)}
+    left_out += [NotComputed(table.attribute, group, NOBODY_ELSE) for group in enough if group in alone]
     return made, left_out, len(made) if n_tests is None else n_tests
 
 
-def _pairs(table: GroupTable, reference: str) -> tuple[list[Comparison], int | None]:
+def expected_pairs(table: GroupTable, settings: AuditSettings) -> list[Comparison]:
+    """The comparisons that can be told from the sizes alone: of every group that may be shown.
+
+    Where the best group is the reference, which one that is isn't known yet; the smallest other one stands
+    for it.
+
+    Raises:
+        DataError: as `comparisons`.
+    """
+    if settings.reference != "best":
+        pairs, _ = _pairs(table, settings.reference, table.shown)
+        return [pair for pair in pairs if pair.against]
+    size = {group: table.sample(group).n for group in table.shown}
+    return [
+        Comparison(table.attribute, group, "best", (min(others, key=lambda other: size[other]),))
+        for group in size
+        if (others := [other for other in size if other != group])
+    ]
+
+
+def _pairs(table: GroupTable, reference: str, groups: list[str]) -> tuple[list[Comparison], int | None]:
+    """The comparisons of some groups, and how many tests they are picked from if that isn't their number."""
     if reference == "best":
-        return _against_best(table)
-    if reference != "rest" and reference in table.samples:
+        return _against_best(table, groups)
+    if reference != "rest" and reference in table.groups:
         _refuse_reference(table, reference)
-        return _against_one(table, reference), None
-    return _against_rest(table), None
+        return _against_one(table, reference, groups), None
+    return _against_rest(table, groups), None
 
 
-def _against_rest(table: GroupTable) -> list[Comparison]:
+def _against_rest(table: GroupTable, groups: list[str]) -> list[Comparison]:
     """Every group against all other known groups; two groups are one gap.
 
     Where the people without the attribute are hidden, the rest is the other groups that are shown: with
@@ -97,30 +135,27 @@ def _against_rest(table: GroupTable) -> list[Comparison]:
     pool = table.shown if UNKNOWN in table.hidden else table.known
     if len(pool) == 2:
         first, second = sorted(pool)
-        return [Comparison(table.attribute, first, second, (second,))] if first in table.enough else []
+        return [Comparison(table.attribute, first, second, (second,))] if first in groups else []
     return [
         Comparison(table.attribute, group, "rest", tuple(other for other in pool if other != group))
-        for group in table.enough
+        for group in groups
     ]
 
 
-def _against_best(table: GroupTable) -> tuple[list[Comparison], int | None]:
+def _against_best(table: GroupTable, groups: list[str]) -> tuple[list[Comparison], int | None]:
     """Every group against the one with the highest mean.
 
     The data picked that one, so the family for Holm is every pair that could have been looked at.
     """
-    groups = table.enough
     if not groups:
         return [], None
-    best = max(groups, key=lambda group: table.samples[group].mean)
-    return _against_one(table, best), len(groups) * (len(groups) - 1) // 2
+    best = max(groups, key=lambda group: table.sample(group).mean)
+    return _against_one(table, best, groups), len(groups) * (len(groups) - 1) // 2
 
 
-def _against_one(table: GroupTable, reference: str) -> list[Comparison]:
+def _against_one(table: GroupTable, reference: str, groups: list[str]) -> list[Comparison]:
     return [
-        Comparison(table.attribute, group, reference, (reference,))
-        for group in table.enough
-        if group != reference
+        Comparison(table.attribute, group, reference, (reference,)) for group in groups if group != reference
     ]
 
 
@@ -139,20 +174,20 @@ def _refuse_reference(table: GroupTable, reference: str) -> None:
 def _reason_against(table: GroupTable, pair: Comparison, settings: AuditSettings) -> str | None:
     if not pair.against:
         return NOBODY_ELSE
-    others = union([table.samples[group] for group in pair.against])
-    if not has_enough(others):
+    if not has_enough(table.sample(*pair.against)):
         return _insufficient(settings, f"the reference, {pair.reference}, has ")
     return None
 
 
 def _left_out(table: GroupTable, settings: AuditSettings) -> list[NotComputed]:
     rows: list[NotComputed] = []
+    enough = set(table.enough)
     for group in table.known:
         if group in table.hidden:
             rows.append(NotComputed(table.attribute, group, hidden_reason(settings)))
-        elif group not in table.enough:
+        elif group not in enough:
             rows.append(NotComputed(table.attribute, group, _insufficient(settings)))
-    if UNKNOWN in table.samples:
+    if UNKNOWN in table.groups:
         rows.append(NotComputed(table.attribute, UNKNOWN, _missing(table, settings)))
     return rows
 
@@ -160,7 +195,7 @@ def _left_out(table: GroupTable, settings: AuditSettings) -> list[NotComputed]:
 def _missing(table: GroupTable, settings: AuditSettings) -> str:
     if UNKNOWN in table.hidden:
         return f"missing attribute, left out of every gap; {hidden_reason(settings)}"
-    sample = table.samples[UNKNOWN]
+    sample = table.sample(UNKNOWN)
     reason = f"missing attribute: {sample.n} people, left out of every gap"
     return reason if has_enough(sample) else f"{reason}; {_insufficient(settings)}"
 
@@ -187,7 +222,7 @@ def check_reference(tables: Sequence[GroupTable], reference: str) -> None:
     Raises:
         DataError: the name, and the groups there are.
     """
-    if reference in ("rest", "best") or any(reference in table.samples for table in tables):
+    if reference in ("rest", "best") or any(reference in table.groups for table in tables):
         return
     groups = [f"{table.attribute}: {', '.join(table.known[:20])}" for table in tables]
     raise DataError(

@@ -5,7 +5,7 @@ number is a sum over atoms (people alike in every attribute of the audit), so wh
 the span of the shown sums: the same algebra for numbers of people and for sums of a metric.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ class _Cells:
         atoms: which atoms make up each cell, bool [n_cells, n_atoms].
         sizes: people in each atom, int64 [n_atoms].
         n: people in each cell, int64 [n_cells].
+        fixed: which cells were shown or hidden before, and stay so, bool [n_cells].
     """
 
     attributes: NDArray[np.int64]
@@ -32,10 +33,26 @@ class _Cells:
     atoms: NDArray[np.bool_]
     sizes: NDArray[np.int64]
     n: NDArray[np.int64]
+    fixed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTable:
+    """What was shown of the same people before.
+
+    Attributes:
+        labels: of every person, in the same order.
+        hidden: the groups that weren't shown then.
+    """
+
+    labels: pd.Series
+    hidden: frozenset[str]
 
 
 def hidden_groups(
-    tables: Mapping[str, pd.Series], minimum: int = SMALLEST_GROUP
+    tables: Mapping[str, pd.Series],
+    minimum: int = SMALLEST_GROUP,
+    earlier: Sequence[EarlierTable] = (),
 ) -> dict[str, frozenset[str]]:
     """The groups of each attribute that must not be shown, given that all the tables and the total are.
 
@@ -46,9 +63,15 @@ def hidden_groups(
     Args:
         tables: for each attribute (or intersection) the label of every person, all in the same order.
         minimum: smallest n that may be shown.
+        earlier: tables of the same people that somebody has seen. They can't be taken back: what they would
+            help to work out is hidden now, everything in `tables` if need be.
     """
-    cells = _cells(tables)
+    cells = _cells([*tables.values(), *(table.labels for table in earlier)], len(tables))
     hidden = np.asarray(cells.n < minimum, dtype=np.bool_)
+    for number, table in enumerate(earlier, start=len(tables)):
+        own = cells.attributes == number
+        hidden[own] = [cells.groups[cell] in table.hidden for cell in np.flatnonzero(own)]
+    hidden |= _hidden_before(cells, hidden) & ~cells.fixed
     while (extra := _given_away(cells, hidden, minimum)) is not None:
         hidden[extra] = True
     return {
@@ -59,12 +82,23 @@ def hidden_groups(
     }
 
 
-def _cells(tables: Mapping[str, pd.Series]) -> _Cells:
-    people = pd.DataFrame({name: labels.astype(str).to_numpy() for name, labels in tables.items()})
+def _hidden_before(cells: _Cells, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which groups were hidden when the same ones were shown: asked again, an answer is the same."""
+    before = {
+        (cells.groups[cell], cells.atoms[cell].tobytes()) for cell in np.flatnonzero(hidden & cells.fixed)
+    }
+    again = [
+        (group, atoms.tobytes()) in before for group, atoms in zip(cells.groups, cells.atoms, strict=True)
+    ]
+    return np.array(again, dtype=np.bool_)
+
+
+def _cells(tables: Sequence[pd.Series], n_new: int) -> _Cells:
+    people = pd.DataFrame({number: labels.astype(str).to_numpy() for number, labels in enumerate(tables)})
     counts = people.value_counts(sort=False)
     atoms = counts.index.to_frame(index=False)
     sizes = np.asarray(counts.to_numpy(), dtype=np.int64)
-    named = [(number, str(group)) for number, name in enumerate(tables) for group in sorted(set(atoms[name]))]
+    named = [(number, str(group)) for number in range(len(tables)) for group in sorted(set(atoms[number]))]
     columns = [atoms.iloc[:, number].to_numpy() for number in range(len(tables))]
     members = np.array([columns[number] == group for number, group in named], dtype=np.bool_)
     return _Cells(
@@ -73,6 +107,7 @@ def _cells(tables: Mapping[str, pd.Series]) -> _Cells:
         atoms=members,
         sizes=sizes,
         n=np.asarray(members @ sizes, dtype=np.int64),
+        fixed=np.array([number >= n_new for number, _ in named], dtype=np.bool_),
     )
 
 
@@ -117,10 +152,10 @@ def _given_away_by_a_line(
         too_much = (n_rest > 0) & ((n_rest < minimum) | ((n_parts > 1) & (n_rest <= n_parts)))
         short_first = np.argsort(n_lines, kind="stable")
         for line in short_first[too_much[short_first]]:
-            inside = np.flatnonzero(visible[line] & table)
+            inside = np.flatnonzero(visible[line] & table & ~cells.fixed)
             if len(inside) > 0:
                 return int(inside[np.argmin(cells.n[inside])])
-            if owners[line] >= 0:
+            if owners[line] >= 0 and not cells.fixed[owners[line]]:
                 return int(owners[line])
     return None
 
@@ -135,6 +170,7 @@ def _given_away_by_algebra(cells: _Cells, hidden: NDArray[np.bool_]) -> int | No
     shown = np.flatnonzero(~hidden)
     elsewhere = cells.attributes[shown] != cells.attributes[target]
     shown = shown[np.lexsort((cells.n[shown], elsewhere))]
+    shown = shown[~cells.fixed[shown]]
     for cell in shown:
         without = hidden.copy()
         without[cell] = True

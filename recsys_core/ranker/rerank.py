@@ -214,18 +214,27 @@ class Reranker:
         return total / max(total.sum(), 1e-12)
 
 
+def category_names(dataset: Dataset) -> list[str]:
+    """The categories that items have, in the order of the columns of `category_shares`."""
+    return sorted(set[str]().union(*_categories(dataset)))
+
+
 def category_shares(dataset: Dataset) -> sp.csr_matrix:
     """[n_items + 1, C] items in equal parts in each of their categories; zeros where there is none."""
-    names = [
-        sorted({name.strip() for name in text.split(CATEGORY_SEPARATOR)} - {""})
-        for text in dataset.items["category"]
-    ]
-    numbers = {name: number for number, name in enumerate(sorted(set().union(*names)))}
+    names = _categories(dataset)
+    numbers = {name: number for number, name in enumerate(category_names(dataset))}
     counts = np.array([0, *map(len, names)], dtype=np.int64)
     columns = np.array([numbers[name] for own in names for name in own], dtype=np.int64)
     values = 1 / counts.repeat(counts)
     starts = np.concatenate([[0], np.cumsum(counts)])
     return sp.csr_matrix((values, columns, starts), shape=(len(counts), len(numbers)))
+
+
+def _categories(dataset: Dataset) -> list[list[str]]:
+    return [
+        sorted({name.strip() for name in text.split(CATEGORY_SEPARATOR)} - {""})
+        for text in dataset.items["category"]
+    ]
 
 
 def _stretched(values: FloatArray) -> FloatArray:
