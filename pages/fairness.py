@@ -9,6 +9,7 @@ from ui.audit_settings import choose_settings
 from ui.audit_views import choose_metric, draw_attribute, draw_downloads, draw_headline, draw_open, draw_sizes
 from ui.audit_words import usable_attributes
 from ui.components import DATA, context_bar, empty_state, errors_as_sentences, page_header
+from ui.mitigation_views import draw_mitigation
 from ui.text import t
 from ui.why_views import draw_why
 
@@ -51,6 +52,7 @@ def show(model: LoadedModel, k: int) -> None:
     draw_headline(shown)
     draw_attribute(shown)
     draw_why(model, shown)
+    draw_mitigation(model, shown)
     draw_open(shown)
     draw_downloads(model, result)
 

@@ -195,6 +195,14 @@ class EnsembleSettings(Settings):
         return tuple(float(weight) for weight in self.weights.split(",") if weight.strip())
 
 
+class RerankedSettings(Settings):
+    """Re-ranked: which trained model, and which re-ranking each group of people gets."""
+
+    model: Annotated[str, Field(min_length=1, max_length=400)]
+    by: Annotated[str, Field(min_length=1, max_length=400)]
+    rules: Annotated[str, Field(max_length=4_000)]  # in words, for people
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "transformer": TransformerSettings,
     "bert4rec": Bert4RecSettings,
@@ -209,6 +217,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "cross-encoder": CrossEncoderSettings,
     "ensemble": EnsembleSettings,
 }
+
+MADE_OF_MODELS: dict[str, type[Settings]] = {"reranked": RerankedSettings}  # nobody trains these by name
 
 _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("cross-encoder", "quick"): {"steps": 120, "depth": 20, "max_length": 5},
@@ -274,13 +284,13 @@ def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
     Raises:
         ConfigError: as `make_settings`.
     """
-    if ranker not in SETTINGS:
+    if ranker not in SETTINGS | MADE_OF_MODELS:
         raise ConfigError(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
     return _validated(ranker, values, [])
 
 
 def _validated(ranker: str, values: dict[str, Any], problems: list[str]) -> Settings:
-    kind = SETTINGS[ranker]
+    kind = (SETTINGS | MADE_OF_MODELS)[ranker]
     try:
         settings = kind.model_validate(values)
     except ValidationError as error:

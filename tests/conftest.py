@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes in; see the Makefile
@@ -9,6 +10,7 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before ranx comes in: compili
 
 import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
+from wider_shop import build_wider_shop
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,22 @@ def kept_hostile(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
     return build_hostile_workspace(
         tmp_path_factory.mktemp("hostile") / "home", tmp_path_factory.mktemp("hostile_files")
     )
+
+
+@pytest.fixture(scope="session")
+def kept_wider_shop(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
+    """A shop with more people and two models, built once; nothing may be changed in it."""
+    return build_wider_shop(tmp_path_factory.mktemp("wider") / "home", tmp_path_factory.mktemp("wider_files"))
+
+
+@pytest.fixture
+def own_wider_shop(
+    kept_wider_shop: BuiltWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> BuiltWorkspace:
+    """A copy of the wider shop, for tests that change it."""
+    shutil.copytree(kept_wider_shop.home, tmp_path / "home")
+    monkeypatch.setenv("RECLENS_HOME", str(tmp_path / "home"))
+    return replace(kept_wider_shop, home=tmp_path / "home")
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from gap_worlds import World, length_world
 
+from benchmarks.gap_worlds import World, length_world
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.decomposition import Decomposition, decompose
 from recsys_core.fairness.factor_columns import factor_columns

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from gap_worlds import hits
 
+from benchmarks.gap_worlds import hits
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.worst_subgroup import Search, find_worst_subgroup
 

@@ -92,7 +92,7 @@ def train(
             members=[_member(workspace, record, loaded) for record in member_records],
         )
         if isinstance(trained, TrainedModel):
-            _keep(workspace, name, loaded, trained, preset)
+            keep_model(workspace, name, loaded, trained, preset)
             if checkpoint is not None:
                 checkpoint.unlink(missing_ok=True)
         processes.wait_for_all()
@@ -307,7 +307,10 @@ _LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
 _VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
 
 
-def _keep(workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str) -> None:
+def keep_model(
+    workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str
+) -> None:
+    """Keeps a model with its figures under a name."""
     summary = _summary(trained, preset)
     workspace.add_model(name, data.record.id, summary, lambda folder: _write(trained, preset, folder))
 

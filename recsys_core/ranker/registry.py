@@ -14,6 +14,7 @@ from recsys_core.config import (
     ItemKnnSettings,
     LstmSettings,
     PopularitySettings,
+    RerankedSettings,
     Settings,
     TransformerSettings,
     TransitionsSettings,
@@ -35,6 +36,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
 from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.reranked import load_reranked
 from recsys_core.ranker.transformer import TransformerRanker
 
 
@@ -163,6 +165,9 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             )
         case EnsembleSettings():
             return new_ensemble(_inner_rankers(tensors, device), tensors["weights"].tolist(), settings.fusion)
+        case RerankedSettings():
+            (inner,) = _inner_rankers(tensors, device)
+            return load_reranked(tensors, inner)
         case _:
             n_items = len(tensors["item_bias"]) - 1
             text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)

@@ -1,0 +1,51 @@
+"""What people's lists would be worth under each of several re-rankings, scored once."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from recsys_core.data.dataset import Dataset, FloatArray, IntArray
+from recsys_core.data.split import Split, histories, targets
+from recsys_core.metrics.ranking import per_person, target_ranks
+from recsys_core.metrics.ranks import one_each
+from recsys_core.ranker.policy import AS_IT_IS
+from recsys_core.ranker.reranked import RerankedRanker
+
+BATCH_USERS = 256
+
+
+def values_under(
+    reranked: RerankedRanker,
+    dataset: Dataset,
+    split: Split,
+    part: Literal["valid", "test"],
+    people: IntArray,
+    specs: Sequence[str],
+    metric: str,
+) -> FloatArray:
+    """[n_specs, n_people] the metric of each person's first held-out item, if all got each re-ranking.
+
+    Args:
+        reranked: whose inner ranker, facts and list length are used; its policy isn't.
+        dataset: whose people.
+        split: what is held out.
+        part: which held-out items.
+        people: [n_people] numbers of people who have one.
+        specs: re-rankings such as `mmr:0.3`; "" = the list as it is.
+        metric: such as `ndcg@10`.
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    known, wanted = histories(dataset, split, part), targets(dataset, split, part)
+    ranks = np.zeros((len(specs), len(people)), dtype=np.int64)
+    for start in range(0, len(people), BATCH_USERS):
+        rows = people[start : start + BATCH_USERS]
+        batch = known.take(rows)
+        seen = batch.padded(int(batch.lengths.max(initial=0)))
+        scores = reranked.inner.ranker.score(batch)
+        for number, spec in enumerate(specs):
+            own = scores if spec == AS_IT_IS else reranked.dealt(scores.copy(), batch, spec)
+            ranks[number, start : start + len(rows)] = target_ranks(own, wanted[rows], seen)
+    return np.stack([per_person(metric, one_each(own)) for own in ranks])

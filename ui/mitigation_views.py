@@ -1,0 +1,189 @@
+"""What closing a gap costs, on Fairness: the frontier, side effects on everybody, and keeping a point."""
+
+import shlex
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from recsys_core.actions.mitigation import RERANKED, Mitigation, keep_mitigated, mitigate
+from recsys_core.actions.models import LoadedModel
+from recsys_core.errors import RecsysError
+from recsys_core.fairness.result import AuditResult
+from recsys_core.ranker.reranked import RerankedRanker
+from ui import cache
+from ui.audit_words import attribute_name
+from ui.charts import BLUE, GREY, ORANGE, literal
+from ui.components import chart, metric_name, sentence, table
+from ui.text import plain, safe, t
+
+MOST_PEOPLE = 3_000  # more take too long to be waited for on a page
+KEPT = 8
+HEIGHT = 360  # pixels
+
+
+def draw_mitigation(model: LoadedModel, result: AuditResult) -> None:
+    """The frontier of one attribute's gap, once it is asked for; for large data the command that makes it."""
+    if not result.gaps or model.ranker_name == RERANKED:
+        return
+    st.subheader(t("mitigation.heading"), anchor=False, help=t("mitigation.heading_help"))
+    attributes = list(dict.fromkeys(gap.attribute for gap in result.gaps))
+    by = attributes[0]
+    if len(attributes) > 1:
+        by = st.selectbox(t("mitigation.by"), attributes, format_func=attribute_name, key="mitigation_by")
+    if model.data.dataset.n_users > MOST_PEOPLE:
+        st.caption(t("mitigation.command"))
+        words = ["reclens", "mitigate", model.record.name, "--by", by, "--metric", result.settings.metric]
+        st.code(shlex.join(words), language=None, wrap_lines=True)
+        return
+    asked = f"mitigation_asked_{model.record.id}_{by}_{result.settings.metric}_{result.settings.seed}"
+    if st.button(t("mitigation.run"), key="mitigation_run", icon=":material/healing:"):
+        st.session_state[asked] = True
+    if not st.session_state.get(asked):
+        st.caption(t("mitigation.not_run"))
+        return
+    with st.spinner(t("mitigation.running")):
+        try:
+            found, ranker = _mitigated(
+                model, model.record.id, by, result.settings.metric, result.settings.seed
+            )
+        except RecsysError as error:  # such as lists from elsewhere, which can't be ranked anew
+            st.caption(safe(sentence(error)))
+            return
+    _draw_frontier(found)
+    _draw_side_effects(found)
+    _draw_keep(model, found, ranker)
+
+
+def points_table(found: Mitigation) -> pd.DataFrame:
+    """One row a point: gap and utility with intervals of their change, who chose, and the re-rankings."""
+    return pd.DataFrame(
+        [
+            {
+                "chosen": point.chosen,
+                "gap": point.gap.after,
+                "gap_change": point.gap.difference,
+                "gap_low": point.gap.ci_low,
+                "gap_high": point.gap.ci_high,
+                "utility": point.utility.after,
+                "utility_change": point.utility.difference,
+                "utility_low": point.utility.ci_low,
+                "utility_high": point.utility.ci_high,
+                "rules": "; ".join(
+                    f"{plain(group)}: {spec}" for group, spec in found.rules(point).items() if spec
+                )
+                or t("mitigation.as_it_is"),
+            }
+            for point in found.points
+        ]
+    )
+
+
+def frontier_plot(points: pd.DataFrame, gap_title: str, utility_title: str, chosen_name: str) -> go.Figure:
+    """Utility over gap, a mark a point; lines are 95 % intervals of the change from the list as it is.
+
+    Args:
+        points: as `points_table`.
+        gap_title: of the horizontal axis; nearer to 0 is better.
+        utility_title: of the vertical axis; higher is better.
+        chosen_name: what the chosen point is called.
+    """
+    figure = go.Figure()
+    for chosen, colour, symbol in ((False, BLUE, "circle"), (True, ORANGE, "star")):
+        rows = points[points["chosen"] == chosen]
+        if rows.empty:
+            continue
+        figure.add_scatter(
+            x=rows["gap"],
+            y=rows["utility"],
+            mode="markers",
+            name=literal(chosen_name) if chosen else "",
+            marker={"size": 15 if chosen else 10, "color": colour, "symbol": symbol},
+            error_x=_reach(rows, "gap", colour),
+            error_y=_reach(rows, "utility", colour),
+            customdata=[literal(rules, 80) for rules in rows["rules"]],
+            hovertemplate="%{customdata}<br>%{x:.4f}, %{y:.4f}<extra></extra>",
+            showlegend=chosen,
+        )
+    figure.add_vline(x=0, line_width=1, line_color=GREY)
+    figure.update_xaxes(title=gap_title, rangemode="tozero")
+    figure.update_yaxes(title=utility_title)
+    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
+    figure.update_layout(height=HEIGHT, margin={"l": 8, "r": 8, "t": 36, "b": 8}, legend=legend)
+    return figure
+
+
+def _reach(rows: pd.DataFrame, name: str, colour: str) -> dict[str, object]:
+    """The interval of a change, drawn around the value after it."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (rows[f"{name}_high"] - rows[f"{name}_change"]).to_list(),
+        "arrayminus": (rows[f"{name}_change"] - rows[f"{name}_low"]).to_list(),
+        "thickness": 1.5,
+        "width": 4,
+        "color": colour,
+    }
+
+
+def _draw_frontier(found: Mitigation) -> None:
+    points, metric = points_table(found), metric_name(found.metric)
+    st.caption(
+        t("mitigation.means", fitting=f"{found.n_fitting:,}", showing=f"{found.n_showing:,}", metric=metric)
+    )
+    figure = frontier_plot(
+        points, t("mitigation.gap"), t("mitigation.utility", metric=metric), t("mitigation.chosen")
+    )
+    chart(figure, "mitigation_frontier", t("mitigation.alt"), points, "frontier")
+    change = found.chosen.gap
+    key = "says_smaller" if change.ci_high < 0 else "says_larger" if change.ci_low > 0 else "says_open"
+    st.markdown(t(f"mitigation.{key}", before=f"{change.before:.4f}", after=f"{change.after:.4f}"))
+
+
+def _draw_side_effects(found: Mitigation) -> None:
+    rows = pd.DataFrame(
+        [
+            {
+                "attribute": plain(row.attribute),
+                "group": plain(row.group),
+                "n": row.n,
+                "before": row.change.before,
+                "after": row.change.after,
+                "difference": row.change.difference,
+                "ci_low": row.change.ci_low,
+                "ci_high": row.change.ci_high,
+            }
+            for row in found.side_effects
+        ]
+    )
+    items = pd.DataFrame(
+        [{"figure": metric_name(row.name), "before": row.before, "after": row.after} for row in found.items]
+    )
+    with st.expander(t("mitigation.side_effects"), key="mitigation_effects", type="compact"):
+        st.caption(t("mitigation.side_effects_means"))
+        table(rows, "mitigation_groups", "side_effects.csv", alt=t("mitigation.side_effects"))
+        table(items, "mitigation_items", "items.csv", alt=t("mitigation.items"))
+
+
+def _draw_keep(model: LoadedModel, found: Mitigation, ranker: RerankedRanker) -> None:
+    with st.form("mitigation_keep", border=False):
+        name = st.text_input(
+            t("mitigation.name"),
+            value=t("mitigation.new_name", model=plain(model.record.name)),
+            max_chars=80,
+            key="mitigation_name",
+        )
+        if st.form_submit_button(t("mitigation.keep"), icon=":material/save:"):
+            try:
+                record = keep_mitigated(cache.workspace(), model, found, ranker, name.strip())
+            except RecsysError as error:
+                st.error(safe(sentence(error)), icon=":material/error:")
+            else:
+                st.success(t("mitigation.kept", name=safe(record.name)), icon=":material/check:")
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT)
+def _mitigated(
+    _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
+) -> tuple[Mitigation, RerankedRanker]:
+    return mitigate(_model, by, metric=metric, seed=seed)
