@@ -22,11 +22,14 @@ $(STAMP): constraints.txt pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[samples,test]"
 	touch $(STAMP)
 
+# A process a core; the tests of one file stay in one process, for what they share.
+PYTEST := $(PY) -m pytest --numprocesses auto --dist loadfile
+
 test: install browser lint
-	$(PY) -m pytest
+	$(PYTEST)
 
 quick: install
-	$(PY) -m pytest -m "not slow and not browser"
+	$(PYTEST) -m "not slow and not browser"
 
 lint: install
 	$(PY) -m ruff check .
