@@ -145,7 +145,7 @@ def draw_open(result: AuditResult) -> None:
     if missing.empty:
         return
     st.subheader(t("fairness.open"), anchor=False)
-    widths = {"attribute": 140, "group": 160, "reason": 600}
+    widths = {"attribute": 90, "group": 110, "reason": 600}
     columns = {
         name: st.column_config.TextColumn(t(f"fairness.{name}"), width=width)
         for name, width in widths.items()

@@ -45,7 +45,9 @@ def crossings(attributes: Sequence[str]) -> list[str]:
 
 def attribute_name(by: str) -> str:
     """An attribute or intersection as people read it, as plain text."""
-    return " × ".join(plain(part) for part in by.split("*"))
+    return " × ".join(
+        t(f"fairness.attribute_{part}") if part in DERIVED else plain(part) for part in by.split("*")
+    )
 
 
 def references(data: LoadedDataset, by: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
 ROW_HEIGHT, FRAME_HEIGHT = 36, 90  # pixels
-ROOM = 0.3  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
+ROOM = 0.4  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
 KEPT = 50
 STRUCTURE, GAP = "structure", "gap_total"
 
@@ -89,7 +89,8 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
             y=labels,
             measure=["relative"] * (len(table) - 1) + ["total"],
             text=[f"{value:+.4f}" for value in table["value"]],
-            textposition="outside",
+            textposition="auto",
+            cliponaxis=False,
             customdata=intervals,
             hovertemplate="%{y}<br>%{customdata}<extra></extra>",
             increasing={"marker": {"color": MORE}},
@@ -101,7 +102,9 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
     figure.update_xaxes(
         title=value_title, range=_reach(table["value"]), zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY
     )
-    figure.update_yaxes(categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True)
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
+    )
     height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
     figure.update_layout(height=height, margin={"l": 8, "r": 40, "t": 8, "b": 8}, showlegend=False)
     return figure
