@@ -65,6 +65,11 @@ def test_lists_and_split_let_anybody_recompute_ndcg(reclens: Command, tmp_path: 
     assert ndcg_by_ranx(tmp_path) == pytest.approx(reclens.json("evaluate", "knn")["ndcg@10"], abs=1e-6)
 
 
+def test_a_list_has_ten_places_unless_told_otherwise(reclens: Command) -> None:
+    rows = reclens.json("recommend", "knn", "--user", "u003", "--rerank", "mmr:0.3")["recommendations"]
+    assert [row["rank"] for row in rows] == list(range(1, 11))
+
+
 def test_recommend_leaves_history_out_and_ranks_from_one(reclens: Command) -> None:
     rows = reclens.json("recommend", "knn", "--history", "i001,i002", "--k", "5")["recommendations"]
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
@@ -135,6 +140,8 @@ def test_list_names_what_is_there(reclens: Command) -> None:
         (["recommend", "knn", "--user", "nobody", "--k", "5"], "no person 'nobody'"),
         (["recommend", "nothing", "--user", "u003", "--k", "5"], "no model 'nothing'"),
         (["recommend", "knn", "--user", "u003", "--k", "0"], "k is 0"),
+        (["evaluate", "knn", "--k", "0"], "'--k'"),
+        (["train", "shop", "--ranker", "ease"], "Missing option '--name'"),
         (["recommend", "knn", "--user", "u003", "--all", "--k", "5"], "exactly one of"),
         (["recommend", "knn", "--history", "i9999", "--k", "5"], "no item 'i9999'"),
         (["recommend", "knn", "--wish", "a quiet film", "--k", "5"], "reads no text"),

@@ -17,7 +17,7 @@ SHOWN_COLUMNS = ["user_id", "rank", "score", "item_id", "title"]
 @app.command()
 def recommend(
     model: str,
-    k: Annotated[int, typer.Option(help="Length of the list.")],
+    k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
     user: Annotated[str | None, typer.Option(help="Id of a person.")] = None,
     without: Annotated[
         list[str] | None, typer.Option(help="With --user: as if these had never happened.")

@@ -33,7 +33,7 @@ class OneSentence(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except typer.TyperException as error:
-            _end(getattr(error, "message", "") or str(error), 2)
+            _end(error.format_message(), 2)
         sys.exit(code if isinstance(code, int) else 0)
 
 
