@@ -127,7 +127,14 @@ def test_audit_answers_with_groups_gaps_and_what_it_left_open(reclens: Command, 
     assert {row["attribute"] for row in found["by_group"]} == {"gender", "age_band"}
     assert all(row["n"] is None for row in found["by_group"] if row["suppressed"])
     assert "http" not in report.read_text().split("<body", 1)[1].replace("http-equiv", "")
-    assert len(reclens.json("list", "audits")["audits"]) == 1
+    assert [kept["id"] for kept in reclens.json("list", "audits")["audits"]] == [found["audit"]]
+
+
+def test_an_audit_says_what_its_report_is_asked_by(reclens: Command, tmp_path: Path) -> None:
+    told = reclens.run("audit", "knn", "--by", "region", "--draws", "200").stdout
+    words = told.rsplit("reclens report ", 1)[1].split()[0]
+    again = reclens.json("report", words, "--out", str(tmp_path / "again.json"))
+    assert again["audit"] == words
 
 
 def test_list_names_what_is_there(reclens: Command) -> None:

@@ -157,7 +157,8 @@ def test_lists_of_a_model_imported_again_have_its_figures_and_its_audit(
         figures, again = (reclens.json("evaluate", name, "--k", k) for name in (own, f"again {model}"))
         assert again == {name: value for name, value in figures.items() if name != "auc"}
     asked = ("--by", "gender", "--by", "age_band", "--draws", "200")
-    assert reclens.json("audit", own, *asked) == reclens.json("audit", f"again {model}", *asked)
+    audited = [reclens.json("audit", name, *asked) for name in (own, f"again {model}")]
+    assert audited[0] | {"audit": audited[1]["audit"]} == audited[1]
     compared = reclens.json("compare", own, f"again {model}", "--draws", "200")
     assert compared["difference"] == 0 and compared["n_better"] == compared["n_worse"] == 0
     shown = [

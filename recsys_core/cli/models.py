@@ -175,7 +175,7 @@ def audit(
     record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
         audits.write_report(audits.open_audit(reply.workspace, record.id), report)
-    found: dict[str, Any] = result.to_json()
+    found: dict[str, Any] = result.to_json() | {"audit": record.id}
     texts = [_audit_text(part) for part in (found, *found["more_metrics"])]
     if lists:
         found["lists"] = [asdict(row) for row in audit_lists.list_gaps(opened, result)]
@@ -183,6 +183,7 @@ def audit(
     if items:
         found["items"] = items.to_json()
         texts.append(table_text(found["items"]["figures"], ITEM_COLUMNS))
+    texts.append(f"kept as {record.id}; hand it over with: reclens report {record.id} --out report.html")
     reply.write(found, "\n\n".join(texts))
 
 
