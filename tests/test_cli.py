@@ -120,6 +120,13 @@ def test_explain_gives_the_whole_history_and_adds_up(reclens: Command) -> None:
     assert found["rank"] == 1 and isinstance(found["verified"], bool) and found["reason"]
 
 
+def test_a_list_that_no_history_counts_for_says_so(reclens: Command) -> None:
+    reclens.json("train", "shop", "--ranker", "popularity", "--name", "same for all")
+    told = reclens.run("explain", "same for all", "--user", "u003").stdout
+    assert "no item of the history counts for it" in told and "strongest" not in told
+    assert "the strongest of its reasons" in reclens.run("explain", "knn", "--user", "u003").stdout
+
+
 def test_audit_answers_with_groups_gaps_and_what_it_left_open(reclens: Command, tmp_path: Path) -> None:
     report = tmp_path / "audit.html"
     found = reclens.json("audit", "knn", "--by", "gender", "--by", "age_band", "--report", str(report))

@@ -35,7 +35,10 @@ def test_rounds_of_acceptance_have_bands_over_seeds(reclens: Command):
         assert row["gap"]["low"] <= row["gap"]["mean"] <= row["gap"]["high"]
         assert 0 < row["gini"]["mean"] < 1
     text = reclens.run("feedback", "Test item-knn", *words).stdout
-    assert "fitted anew" in text and "value: hr@20; gap: the best-served of" in text
+    assert (
+        "fitted anew in each round, the first too, to training and validation events" in text
+        and "value: hr@20; gap: the best-served of" in text
+    )
 
 
 def test_a_group_of_too_few_drawn_people_forms_no_gap(reclens: Command, monkeypatch: pytest.MonkeyPatch):

@@ -65,7 +65,8 @@ def feedback(
         }
         for one in done.rounds
     ]
-    learns = "fitted anew in each round" if done.learns else "not trained again: only histories grow"
+    anew = "fitted anew in each round, the first too, to training and validation events"
+    learns = anew if done.learns else "not trained again: only histories grow"
     head = [
         f"{done.n:,} people, {done.n_seeds} seeds; each takes one item a round; the model is {learns}",
         f"value: {done.metric}; gap: the best-served of {', '.join(done.groups)} − the worst-served",

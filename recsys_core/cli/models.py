@@ -111,7 +111,12 @@ def explain(
     badge = "verified" if found["verified"] else "not verified"
     text = [
         f"'{found['title']}' is number {found['rank']} for {user}; its score is {found['score']:.4f}",
-        f"By {found['method']}, compared with {found['baseline']}; the strongest of its reasons:",
+        f"By {found['method']}, compared with {found['baseline']}; "
+        + (
+            "the strongest of its reasons:"
+            if any(row["attribution"] for row in strongest)
+            else "no item of the history counts for it:"
+        ),
         table_text(strongest, ["position", "attribution", "item_id", "title"]),
         f"{badge}: {found['reason']}",
     ]
