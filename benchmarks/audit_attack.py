@@ -20,11 +20,15 @@ Hidden = dict[str, frozenset[str]]
 
 
 def random_tables(seed: int) -> Tables:
-    """Two attributes of two to four values, crossed; group sizes from 1 person to dozens."""
+    """Two attributes of two to four values, crossed; group sizes from 1 person to dozens.
+
+    What an audit refuses isn't attacked: fewer than 11 people in all, or an attribute of one value.
+    """
     rng = np.random.default_rng(seed)
     rows, columns = rng.integers(2, 5, 2)
-    sizes = rng.integers(0, rng.choice([8, 15, 30, 60]), (rows, columns))
-    sizes[0, 0] += 1
+    sizes = np.zeros((rows, columns), dtype=np.int64)
+    while sizes.sum() < SMALLEST or min((sizes.sum(axis=axis) > 0).sum() for axis in (0, 1)) < 2:
+        sizes = rng.integers(0, rng.choice([8, 15, 30, 60]), (rows, columns))
     first = np.repeat(np.repeat(np.arange(rows), columns), sizes.ravel())
     second = np.repeat(np.tile(np.arange(columns), rows), sizes.ravel())
     one, two = pd.Series(first).map("a{}".format), pd.Series(second).map("b{}".format)

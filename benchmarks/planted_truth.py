@@ -16,7 +16,6 @@ import numpy as np
 
 from recsys_core.actions.models import LoadedModel, open_model
 from recsys_core.actions.samples import SAMPLE_FOLDER, SHOP_FOLDER, open_sample
-from recsys_core.actions.verifications import SLOW
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.simulate_truth import read_truth
 from recsys_core.data.split import histories, targets
@@ -31,7 +30,7 @@ from recsys_core.explain.faithfulness import (
     place_in_order,
     verdicts,
 )
-from recsys_core.explain.history import methods_of
+from recsys_core.explain.history import quick_methods_of
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.randomisation import randomised_copy
 from recsys_core.explain.scoring import Question
@@ -67,8 +66,8 @@ def causes(model: LoadedModel) -> None:
         orders = orders_without_method(
             ranker, questions, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
         )
-        for method in methods_of(ranker):
-            if method in orders[0] or method in SLOW:
+        for method in quick_methods_of(ranker):
+            if method in orders[0]:
                 continue
             for own, values in zip(orders, importances(ranker, questions, method), strict=True):
                 own[method] = values

@@ -4,7 +4,7 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel, list_for_user, list_source
 from ui import cache, state
-from ui.components import context_bar, errors_as_sentences, page_header
+from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
@@ -87,6 +87,8 @@ def show(model: LoadedModel, chosen: Context) -> None:
     state.tick("why")
     explanation = evidence.explanation
     contributed = contributions(model, explanation)
+    if explanation.rank > chosen.k:
+        st.caption(t("explain.off_list", item=title, k=chosen.k, rank=f"{explanation.rank:,}"))
     draw_sentence(model, explanation, contributed)
     if is_the_same_for_all(model):
         st.caption(t("explain.same_for_all"))
@@ -96,19 +98,24 @@ def show(model: LoadedModel, chosen: Context) -> None:
     draw_components(model, chosen.user, item, chosen.as_of)
     draw_contrast(model, chosen.user, item, explanation, chosen.k, chosen.as_of)
     draw_smallest_change(model, chosen.user, item, chosen.k, chosen.as_of)
-    draw_side_by_side(model, chosen.user, item, chosen.as_of)
     draw_faithfulness(evidence)
     draw_curves(explanation)
     if explanation.verification is not None:
         draw_verification(explanation.verification)
+    draw_side_by_side(model, chosen.user, item, chosen.as_of)
 
 
 page_header("explain.heading", "explain.caption")
 context = context_bar(needs_model=True)
 if context is not None and context.model is not None:
     loaded = cache.model(context.model)
-    context = choose_person(loaded)
-    if context.user is not None:
-        with errors_as_sentences():
-            show(loaded, context)
-    draw_model_report(loaded)
+    if loaded.ranker.score_kind == "imported":
+        empty_state(
+            "explain.imported", "explain.imported_why", "explain.imported_go", EXPLORE, "empty_imported"
+        )
+    else:
+        context = choose_person(loaded)
+        if context.user is not None:
+            with errors_as_sentences():
+                show(loaded, context)
+        draw_model_report(loaded)

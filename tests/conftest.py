@@ -12,6 +12,20 @@ import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
 from wider_shop import build_wider_shop
 
+# Whole files that `make quick` leaves out: pages opened one by one, and statistics of many simulated worlds.
+SLOW_FILES = (
+    *("test_app_compare", "test_app_explain", "test_app_explore", "test_app_fairness", "test_app_mitigation"),
+    *("test_app_reasons", "test_app_why", "test_imported_lists", "test_planted_truth", "test_probe"),
+    *("test_worst_subgroup", "test_explanation_parity", "test_mitigate_command", "test_surrogate"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the slow files."""
+    for item in items:
+        if item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def kept_shop(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:

@@ -6,6 +6,7 @@ import pytest
 from app_workspace import HOSTILE, BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
+from recsys_core.actions.data import open_dataset
 from recsys_core.store.workspace import Workspace
 from ui.text import safe
 
@@ -220,3 +221,16 @@ def test_hostile_columns_and_cells_are_literal(empty_home: Path) -> None:
     assert app.dataframe[0].value.columns.tolist()[2:] == list(HOSTILE[:4])
     for element in [*app.markdown, *app.caption, *app.error]:
         assert all(name not in element.value or safe(name) in element.value for name in HOSTILE)
+
+
+def test_data_are_split_by_time_where_that_is_chosen(empty_home: Path) -> None:
+    lines = [f"u{n % 12},i{n % 7 + n // 12},{1_700_000_000 + 60 * n}" for n in range(120)]
+    app = checked(handed_in("\n".join(["user_id,item_id,timestamp", *lines, ""])))
+    app.selectbox(key="split_kind").set_value("time").run()
+    app.button(key="keep_files").click().run()
+    assert not app.error
+    kept = open_dataset(Workspace.open(empty_home), "Mine")
+    minutes = (kept.dataset.timestamp_s - 1_700_000_000) / 60  # the 120 events came a minute apart
+    test, valid = (minutes[rows.items] for rows in (kept.split.test_rows, kept.split.valid_rows))
+    assert test.min() >= 108
+    assert 96 <= valid.min() <= valid.max() < 108

@@ -1,5 +1,6 @@
 """Explain: the sentence, the evidence beside it, and what is said where there is none."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from app_workspace import BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.data import ingest
+from recsys_core.actions.imported import import_recommendations
 from recsys_core.actions.models import LoadedModel, list_for_user, open_model, train
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.split import histories
@@ -141,6 +143,36 @@ def test_person_without_any_history_is_served_what_is_popular(
     app = open_page("explain", model=model, user="new")
     assert "Nothing is known of this person at this moment" in texts(app)
     assert not app.exception and not app.error
+
+
+def test_lists_from_elsewhere_say_that_nothing_can_be_explained_and_lead_to_them(
+    own_shop: BuiltWorkspace, tmp_path: Path
+) -> None:
+    model = opened(own_shop, own_shop.item_knn)
+    ranked = list_for_user(model, first_user(model), 5)
+    path = tmp_path / "lists.csv"
+    ranked[["item_id", "rank"]].assign(user_id=first_user(model)).to_csv(path, index=False)
+    lists = import_recommendations(Workspace.open(own_shop.home), own_shop.dataset, path, "Theirs")
+    app = open_page("explain", model=lists.record.id)
+    assert "no reason can be worked out" in texts(app)
+    assert not app.error and not app.exception
+    app.button(key="empty_imported").click().run()
+    assert app.title[0].value == "Explore"
+
+
+def test_item_beyond_the_list_says_its_place(shop: BuiltWorkspace) -> None:
+    model = opened(shop, shop.item_knn)
+    seventh = str(list_for_user(model, first_user(model), 7)["item_id"].iloc[-1])
+    parameters = {"model": shop.item_knn, "user": first_user(model), "item": seventh}
+    assert "is not among the first 5: it is number 7." in texts(open_page("explain", k="5", **parameters))
+    assert "is not among the first" not in texts(open_page("explain", k="7", **parameters))
+
+
+def test_numbers_behind_a_chart_are_headed_in_the_language_of_the_page(shop: BuiltWorkspace) -> None:
+    app = open_page("explain", model=shop.item_knn, lang="zh")
+    numbers = next(frame for frame in app.dataframe if "position" in frame.value.columns)
+    labels = {name: column.get("label") for name, column in json.loads(numbers.proto.columns).items()}
+    assert (labels["position"], labels["title"], labels["attribution"]) == ("在历史中的位置", "标题", "贡献")
 
 
 def test_other_moment_explains_another_list(shop: BuiltWorkspace) -> None:

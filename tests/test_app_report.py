@@ -36,6 +36,13 @@ def test_without_an_audit_the_page_leads_to_one(shop: BuiltWorkspace) -> None:
     assert app.title[0].value == "Fairness"
 
 
+def test_an_audit_is_named_by_model_attributes_metric_and_minute(audited: str) -> None:
+    (label,) = open_page("report").selectbox(key="report_audit").options
+    model, by, metric, moment = label.split(" · ")
+    assert (model, by, metric) == ("Test item-knn", "gender", "NDCG@10")
+    assert len(moment) == len("2026-01-31 12:00")
+
+
 def test_a_kept_audit_is_shown_with_all_that_it_has(audited: str) -> None:
     app = open_page("report")
     assert not app.exception and not app.error

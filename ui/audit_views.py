@@ -32,6 +32,7 @@ from ui.components import chart, help_text, metric_name, table
 from ui.text import safe, t
 
 VERDICTS = ("disparity", "equivalent", "inconclusive")
+COMPARISON = 190  # pixels; what stands beside it is still seen on a phone
 
 
 def draw_headline(result: AuditResult) -> None:
@@ -44,7 +45,7 @@ def draw_headline(result: AuditResult) -> None:
         else t("fairness.no_interval")
     )
     counts = verdict_counts(result)
-    with st.grid(2, min_column_width=130):
+    with st.grid(5, min_column_width=130):
         st.metric(
             metric_name(metric),
             f"{overall.value:.4f}",
@@ -54,7 +55,6 @@ def draw_headline(result: AuditResult) -> None:
             help=help_text(metric),
         )
         st.metric(t("fairness.people"), f"{overall.n:,}", help=t("fairness.people_help"))
-    with st.grid(3, min_column_width=110):
         for verdict in VERDICTS:
             st.metric(verdict_name(verdict), counts[verdict], help=t(f"fairness.{verdict}_help"))
     notes = [t("fairness.margin_used", margin=f"{result.margin:.4f}", metric=metric_name(metric))]
@@ -77,8 +77,10 @@ def draw_sizes(plan: AuditPlan) -> None:
         "sizes.csv",
         alt=t("fairness.sizes"),
         column_config={
-            "attribute": text(t("fairness.attribute"), width=110),
-            "group": text(t("fairness.group"), width=130),
+            "attribute": text(t("fairness.attribute"), width=110)
+            if len(set(sizes["attribute"])) > 1
+            else None,
+            "group": text(t("fairness.group"), width=100),
             "reference": text(t("fairness.against_whom"), width=120),
             "people": number(t("fairness.people"), format="localized", width=80),
             "people_reference": number(t("fairness.people_reference"), format="localized", width=110),
@@ -210,20 +212,21 @@ def _draw_bounds(result: AuditResult, attribute: str) -> None:
     bounds = bounds_table(result, attribute)
     if bounds.empty:
         return
-    st.subheader(t("fairness.bounds"), anchor=False, help=t("fairness.bounds_help"))
     number = st.column_config.NumberColumn
-    table(
-        bounds,
-        "fairness_bounds",
-        "bounds.csv",
-        alt=t("fairness.bounds"),
-        column_config={
-            "label": st.column_config.TextColumn(t("fairness.comparison"), width=250),
-            "missing": number(t("fairness.missing"), format="localized"),
-            "lowest": number(t("fairness.bounds_from"), format="%+.4f", help=t("fairness.bounds_help")),
-            "highest": number(t("fairness.bounds_to"), format="%+.4f", help=t("fairness.bounds_help")),
-        },
-    )
+    with st.expander(t("fairness.bounds"), key="fairness_missing", type="compact"):
+        st.caption(t("fairness.bounds_help"))
+        table(
+            bounds,
+            "fairness_bounds",
+            "bounds.csv",
+            alt=t("fairness.bounds"),
+            column_config={
+                "label": st.column_config.TextColumn(t("fairness.comparison"), width=COMPARISON),
+                "missing": number(t("fairness.missing"), format="localized"),
+                "lowest": number(t("fairness.bounds_from"), format="%+.4f", help=t("fairness.bounds_help")),
+                "highest": number(t("fairness.bounds_to"), format="%+.4f", help=t("fairness.bounds_help")),
+            },
+        )
 
 
 def _draw_summaries(result: AuditResult, attribute: str) -> None:
@@ -241,8 +244,8 @@ def _draw_summaries(result: AuditResult, attribute: str) -> None:
             "summaries.csv",
             alt=t("fairness.summaries"),
             column_config={
-                "measure": text(t("fairness.measure"), width=240),
-                "group": text(t("fairness.group"), width=130),
+                "measure": text(t("fairness.measure"), width=COMPARISON),
+                "group": text(t("fairness.group"), width=80),
                 "value": number(t("fairness.value"), format="%.4f"),
                 "ci_low": number(t("fairness.ci_low"), format="%.4f"),
                 "ci_high": number(t("fairness.ci_high"), format="%.4f"),
@@ -284,8 +287,8 @@ def _draw_gaps(result: AuditResult, attribute: str) -> None:
         download=gaps,
         alt=t("fairness.gaps"),
         column_config={
-            "label": st.column_config.TextColumn(t("fairness.comparison"), width=250),
-            "verdict_name": st.column_config.TextColumn(t("fairness.verdict"), width=130),
+            "label": st.column_config.TextColumn(t("fairness.comparison"), width=COMPARISON),
+            "verdict_name": st.column_config.TextColumn(t("fairness.verdict"), width=110),
             "difference": number(t("fairness.gap"), format=signed, help=t("fairness.gap_help")),
             "ci_low": number(t("fairness.ci_low"), format=signed, help=t("fairness.ci_help")),
             "ci_high": number(t("fairness.ci_high"), format=signed, help=t("fairness.ci_help")),

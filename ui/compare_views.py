@@ -7,7 +7,7 @@ from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.paired_groups import GroupGain
 from ui import answers, charts
-from ui.audit_words import METRIC_NAMES, attribute_name
+from ui.audit_words import METRIC_NAMES, attribute_name, group_name
 from ui.components import chart, help_text, metric_name, table
 from ui.lists import list_columns, ranked_list, readable
 from ui.state import AsOf
@@ -99,7 +99,9 @@ def gains_table(gains: tuple[GroupGain, ...], with_attribute: bool) -> pd.DataFr
     """One row a group that has a figure: `group`, `n`, `value` (difference), its interval, `p_adjusted`."""
     rows = [
         {
-            "group": f"{attribute_name(gain.attribute)}: {gain.group}" if with_attribute else gain.group,
+            "group": f"{attribute_name(gain.attribute)}: {group_name(gain.group)}"
+            if with_attribute
+            else group_name(gain.group),
             "n": gain.result.n,
             "value": gain.result.difference,
             "ci_low": gain.result.ci_low,

@@ -103,7 +103,7 @@ def table(
         key: of the table; its download button is `{key}_csv`.
         file_name: of the CSV, such as "leaderboard.csv".
         alt: what a screen reader calls it.
-        column_config: as `st.dataframe`.
+        column_config: as `st.dataframe`; other columns are headed as the catalogue `columns` has them.
         height: in pixels.
         selection: which rows may be selected.
         download: what the CSV holds, if it isn't `frame`.
@@ -112,7 +112,7 @@ def table(
         frame,
         key=key,
         hide_index=True,
-        column_config=dict(column_config or {}),
+        column_config=_headings(frame) | dict(column_config or {}),
         height=height,
         on_select="ignore" if selection == "none" else "rerun",
         selection_mode="multi-row" if selection == "none" else selection,
@@ -231,6 +231,11 @@ def _draw_bar(datasets: list[DatasetRecord], models: list[ModelRecord]) -> None:
     with columns[3].popover(t("frame.copy_link"), icon=":material/link:", width="stretch"):
         st.caption(t("frame.copy_link_why"))
         st.code(state.link(), language=None, wrap_lines=True)
+
+
+def _headings(frame: pd.DataFrame) -> dict[str, Any]:
+    """What the columns are called on the screen, where the catalogue knows them."""
+    return {name: t(f"columns.{name}") for name in frame.columns if has(f"columns.{name}")}
 
 
 def _csv_later(frame: pd.DataFrame) -> Callable[[], bytes]:

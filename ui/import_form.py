@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from recsys_core.actions.data import SPLIT_KINDS, SplitKind
 from recsys_core.data.mapping import Kind, Mapping
 from recsys_core.data.readers import Preview
 from recsys_core.data.schema import Role
@@ -32,6 +33,7 @@ def draw_import() -> None:
         state.begin_anew("data_name", first.mark, plain(Path(first.source.name).stem)[:100])
         name = st.text_input(t("data.name"), key="data_name", max_chars=100, width=360)
         min_rating = _min_rating() if is_rated else None
+        split = _split()
     buttons = st.container(horizontal=True)
     mark = imports.mark_of(handed, mapping, min_rating)
     if buttons.button(t("data.check"), key="check_files", icon=":material/fact_check:"):
@@ -41,7 +43,7 @@ def draw_import() -> None:
     if buttons.button(
         t("data.keep"), key="keep_files", type="primary", disabled=report is None, help=unchecked
     ):
-        _keep(name, handed, mapping, min_rating)
+        _keep(name, handed, mapping, min_rating, split)
     if report is not None:
         st.subheader(t("data.found"), anchor=False)
         draw_figures(report)
@@ -109,6 +111,17 @@ def _min_rating() -> float | None:
     )
 
 
+def _split() -> SplitKind:
+    return st.selectbox(
+        t("data.split"),
+        SPLIT_KINDS,
+        format_func=lambda kind: t(f"data.split_{kind}"),
+        key="split_kind",
+        help=t("data.split_help"),
+        width=360,
+    )
+
+
 def _check(handed: Handed, mapping: Mapping, min_rating: float | None) -> ValidationReport | None:
     """What would come of the files; None once it was said why nothing would."""
     with errors_as_sentences(), st.spinner(t("data.checking"), show_time=True):
@@ -117,10 +130,10 @@ def _check(handed: Handed, mapping: Mapping, min_rating: float | None) -> Valida
     return None
 
 
-def _keep(name: str, handed: Handed, mapping: Mapping, min_rating: float | None) -> None:
+def _keep(name: str, handed: Handed, mapping: Mapping, min_rating: float | None, split: SplitKind) -> None:
     with errors_as_sentences():
         with st.spinner(t("data.keeping"), show_time=True):
-            done = imports.keep(name, handed, mapping, min_rating)
+            done = imports.keep(name, handed, mapping, min_rating, split)
         state.update(dataset=done.record.id)
         state.choose_view("data_view", "sets")
         st.toast(t("data.kept", name=safe(done.record.name)), icon=":material/check_circle:")

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from recsys_core.actions.data import Ingested, ingest
+from recsys_core.actions.data import Ingested, SplitKind, ingest
 from recsys_core.data.mapping import Kind
 from recsys_core.data.mapping import Mapping as ColumnMapping
 from recsys_core.data.readers import Preview, import_files, preview
@@ -107,12 +107,12 @@ def check(given: Mapping[Kind, Given], mapping: ColumnMapping, min_rating: float
 
 
 def keep(
-    name: str, given: Mapping[Kind, Given], mapping: ColumnMapping, min_rating: float | None
+    name: str, given: Mapping[Kind, Given], mapping: ColumnMapping, min_rating: float | None, split: SplitKind
 ) -> Ingested:
-    """Brings the files in as a data set.
+    """Brings the files in as a data set, with its test and validation items held out as `split` says.
 
     Raises:
-        DataError: as `check`, or the name is taken.
+        DataError: as `check`, the name is taken, or the data can't be split like that.
         ConfigError: as `check`.
         StoreError: the workspace can't be written.
     """
@@ -125,6 +125,7 @@ def keep(
             paths.get("users"),
             mapping,
             min_rating,
+            split=split,
         )
 
 

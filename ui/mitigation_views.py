@@ -12,7 +12,7 @@ from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
 from recsys_core.ranker.reranked import RerankedRanker
 from ui import cache
-from ui.audit_words import attribute_name
+from ui.audit_words import attribute_name, group_name
 from ui.charts import BLUE, GREY, ORANGE, literal
 from ui.components import chart, metric_name, sentence, table
 from ui.text import plain, safe, t
@@ -70,7 +70,7 @@ def points_table(found: Mitigation) -> pd.DataFrame:
                 "utility_low": point.utility.ci_low,
                 "utility_high": point.utility.ci_high,
                 "rules": "; ".join(
-                    f"{plain(group)}: {spec}" for group, spec in found.rules(point).items() if spec
+                    f"{group_name(group)}: {spec}" for group, spec in found.rules(point).items() if spec
                 )
                 or t("mitigation.as_it_is"),
             }
@@ -144,8 +144,8 @@ def _draw_side_effects(found: Mitigation) -> None:
     rows = pd.DataFrame(
         [
             {
-                "attribute": plain(row.attribute),
-                "group": plain(row.group),
+                "attribute": attribute_name(row.attribute),
+                "group": group_name(row.group),
                 "n": row.n,
                 "before": row.change.before,
                 "after": row.change.after,

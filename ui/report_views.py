@@ -8,7 +8,9 @@ from recsys_core.actions.audits import KeptAudit
 from recsys_core.report.contents import SECTIONS, Section
 from recsys_core.report.formats import FORMATS, Format, report_bytes
 from recsys_core.store.records import AuditRecord
-from ui.text import plain, t
+from ui.audit_words import attribute_name
+from ui.components import metric_name
+from ui.text import plain, t, when
 
 PREVIEW_HEIGHT = 900
 MIME: dict[Format, str] = {
@@ -22,8 +24,18 @@ ICONS: dict[Format, str] = {"html": "description", "json": "data_object", "csv":
 
 def choose_audit(audits: list[AuditRecord]) -> str:
     """Draws the choice among kept audits, newest first; the id of the chosen one."""
-    names = {record.id: plain(record.name) for record in audits}
+    names = {record.id: audit_name(record) for record in audits}
     return st.selectbox(t("report.audit"), list(names), format_func=names.__getitem__, key="report_audit")
+
+
+def audit_name(record: AuditRecord) -> str:
+    """A kept audit as people tell it from others: model, attributes, metric, and when it was made."""
+    by, metric = record.details.get("by"), record.details.get("metric")
+    if not by or not metric:
+        return plain(record.name)
+    model = plain(record.name).rpartition(" by ")[0] or plain(record.name)
+    attributes = ", ".join(attribute_name(str(name)) for name in by)
+    return " · ".join((model, attributes, metric_name(str(metric)), when(record.created_at_s)))
 
 
 def choose_sections(kept: KeptAudit) -> tuple[Section, ...]:

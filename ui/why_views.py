@@ -16,6 +16,7 @@ from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
 ROW_HEIGHT, FRAME_HEIGHT = 36, 90  # pixels
+ROOM = 0.3  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
 KEPT = 50
 STRUCTURE, GAP = "structure", "gap_total"
 
@@ -97,7 +98,9 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
             connector={"line": {"width": 1, "color": GREY}},
         )
     )
-    figure.update_xaxes(title=value_title, zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY)
+    figure.update_xaxes(
+        title=value_title, range=_reach(table["value"]), zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY
+    )
     figure.update_yaxes(categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True)
     height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
     figure.update_layout(height=height, margin={"l": 8, "r": 40, "t": 8, "b": 8}, showlegend=False)
@@ -124,6 +127,13 @@ def _draw_parts(own: GapParts, name: str, metric: str) -> None:
         left_out = ", ".join(t(f"why.{row.factor}") for row in parts.not_used)
         st.caption(t("why.not_used", factors=left_out))
     st.caption(t("why.associational"))
+
+
+def _reach(values: "pd.Series[float]") -> list[float]:
+    """The ends of an axis on which each bar and the number beside it have room."""
+    ends = [0.0, *values.iloc[:-1].cumsum(), float(values.iloc[-1])]
+    room = ROOM * (max(ends) - min(ends) or 1.0)
+    return [min(ends) - room, max(ends) + room]
 
 
 def _last(own: GapParts) -> tuple[tuple[str, Term], ...]:
