@@ -120,6 +120,13 @@ def test_explain_gives_the_whole_history_and_adds_up(reclens: Command) -> None:
     assert found["rank"] == 1 and isinstance(found["verified"], bool) and found["reason"]
 
 
+def test_a_list_that_no_history_counts_for_says_so(reclens: Command) -> None:
+    reclens.json("train", "shop", "--ranker", "popularity", "--name", "same for all")
+    told = reclens.run("explain", "same for all", "--user", "u003").stdout
+    assert "no item of the history counts for it" in told and "strongest" not in told
+    assert "the strongest of its reasons" in reclens.run("explain", "knn", "--user", "u003").stdout
+
+
 def test_audit_answers_with_groups_gaps_and_what_it_left_open(reclens: Command, tmp_path: Path) -> None:
     report = tmp_path / "audit.html"
     found = reclens.json("audit", "knn", "--by", "gender", "--by", "age_band", "--report", str(report))
@@ -127,7 +134,14 @@ def test_audit_answers_with_groups_gaps_and_what_it_left_open(reclens: Command, 
     assert {row["attribute"] for row in found["by_group"]} == {"gender", "age_band"}
     assert all(row["n"] is None for row in found["by_group"] if row["suppressed"])
     assert "http" not in report.read_text().split("<body", 1)[1].replace("http-equiv", "")
-    assert len(reclens.json("list", "audits")["audits"]) == 1
+    assert [kept["id"] for kept in reclens.json("list", "audits")["audits"]] == [found["audit"]]
+
+
+def test_an_audit_says_what_its_report_is_asked_by(reclens: Command, tmp_path: Path) -> None:
+    told = reclens.run("audit", "knn", "--by", "region", "--draws", "200").stdout
+    words = told.rsplit("reclens report ", 1)[1].split()[0]
+    again = reclens.json("report", words, "--out", str(tmp_path / "again.json"))
+    assert again["audit"] == words
 
 
 def test_list_names_what_is_there(reclens: Command) -> None:

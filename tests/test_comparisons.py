@@ -111,7 +111,7 @@ def test_the_leaderboard_of_data_without_models_is_empty(reclens: Command, works
     file = reclens.workspace / "few.csv"
     file.write_text("\n".join(["user,item,time", *pairs]))
     reclens.json("ingest", "few", "--interactions", str(file))
-    assert comparisons.leaderboard(workspace, "few") == ()
+    assert comparisons.leaderboard(workspace, "few").standings == ()
     assert "nothing here yet" in reclens.run("leaderboard", "few").stdout
 
 

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from recsys_core.fairness.findings import SummaryRow
 from recsys_core.fairness.resampling import moments_of, resample
-from recsys_core.fairness.summaries import differential_fairness, ge2_terms, summaries, theil_terms, user_mad
+from recsys_core.fairness.summaries import (
+    ONE_OUTCOME,
+    differential_fairness,
+    ge2_terms,
+    summaries,
+    theil_terms,
+    user_mad,
+)
 
 
 def points(groups: list[list[float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -77,6 +84,12 @@ def test_differential_fairness_of_equal_groups_is_zero_and_its_interval_starts_t
     row = row_of(rows_of({"a": group, "b": group}), "differential-fairness")
     assert (row.value, row.ci_low) == (pytest.approx(0, abs=1e-12), 0.0)
     assert row.ci_high is not None and row.ci_high > 0.1
+
+
+def test_differential_fairness_is_not_told_where_everybody_has_the_one_outcome():
+    """Smoothing alone would tell two groups of different sizes apart, whatever their values."""
+    row = row_of(rows_of({"a": np.linspace(0.2, 0.9, 40), "b": np.full(90, 0.5)}), "differential-fairness")
+    assert (row.value, row.ci_low, row.ci_high, row.reason) == (None, None, None, ONE_OUTCOME)
 
 
 def test_equal_groups_have_nothing_between_them():

@@ -157,7 +157,8 @@ def test_lists_of_a_model_imported_again_have_its_figures_and_its_audit(
         figures, again = (reclens.json("evaluate", name, "--k", k) for name in (own, f"again {model}"))
         assert again == {name: value for name, value in figures.items() if name != "auc"}
     asked = ("--by", "gender", "--by", "age_band", "--draws", "200")
-    assert reclens.json("audit", own, *asked) == reclens.json("audit", f"again {model}", *asked)
+    audited = [reclens.json("audit", name, *asked) for name in (own, f"again {model}")]
+    assert audited[0] | {"audit": audited[1]["audit"]} == audited[1]
     compared = reclens.json("compare", own, f"again {model}", "--draws", "200")
     assert compared["difference"] == 0 and compared["n_better"] == compared["n_worse"] == 0
     shown = [
@@ -190,6 +191,24 @@ def test_imported_lists_refuse_what_only_a_model_can_answer(
     members = f"members=elsewhere,{kept_shop.item_knn}"
     told = reclens.refusal("train", "Test shop", "--ranker", "ensemble", "--name", "both", "--set", members)
     assert "an ensemble can't use them" in told
+
+
+def test_short_lists_are_left_off_the_leaderboard_with_their_reason(
+    reclens: Command, kept_shop: BuiltWorkspace, tmp_path: Path
+) -> None:
+    out = tmp_path / "lists.parquet"
+    reclens.json("recommend", kept_shop.item_knn, "--all", "--k", "3", "--out", str(out))
+    model = reclens.json("import-recommendations", "Test shop", str(out), "--name", "three places")["model"]
+    short, long = (
+        reclens.json("leaderboard", "Test shop", "--metric", metric, "--draws", "200")
+        for metric in ("ndcg@3", "ndcg@10")
+    )
+    assert model in [row["model"] for row in short["models"]]
+    assert "three places" not in [row["name"] for row in short["left_out"]]
+    assert model not in [row["model"] for row in long["models"]] and long["models"]
+    (reason,) = [row["reason"] for row in long["left_out"] if row["model"] == model]
+    assert "end after 3 places" in reason
+    assert "left out: three places" in reclens.run("leaderboard", "Test shop", "--draws", "200").stdout
 
 
 def test_an_import_that_fails_keeps_nothing(reclens: Command, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_printed_command_gives_the_same_numbers_again(
     (printed,) = re.findall(r"<pre><code>(.*?)</code></pre>", page.read_text(), re.DOTALL)
     program, *words = shlex.split(unescape(printed))
     assert program == "reclens"
-    assert reclens.json(*words) == audited
+    assert reclens.json(*words) | {"audit": audited["audit"]} == audited
 
 
 def test_the_report_is_the_same_when_it_is_made_again(reclens: Command, page: Path, tmp_path: Path) -> None:
@@ -118,7 +118,9 @@ def test_other_formats_hold_the_same_figures(
     reclens.json("report", kept["id"], "--out", str(out))
     if form == "json":
         found = json.loads(out.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-        assert found["audit"] == {name: part for name, part in audited.items() if name != "items"}
+        assert found["audit"] == {
+            name: part for name, part in audited.items() if name not in ("items", "audit")
+        }
         assert found["items"] == audited["items"]
         return
     rows = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))

@@ -4,6 +4,8 @@ import pytest
 from app_workspace import BuiltWorkspace
 from command import Command
 
+from recsys_core.actions import audit_checks
+
 
 @pytest.fixture
 def reclens(shop: BuiltWorkspace) -> Command:
@@ -32,7 +34,17 @@ def test_rounds_of_acceptance_have_bands_over_seeds(reclens: Command):
     for row in found["rounds"]:
         assert row["gap"]["low"] <= row["gap"]["mean"] <= row["gap"]["high"]
         assert 0 < row["gini"]["mean"] < 1
-    assert "fitted anew" in reclens.run("feedback", "Test item-knn", *words).stdout
+    text = reclens.run("feedback", "Test item-knn", *words).stdout
+    assert (
+        "fitted anew in each round, the first too, to training and validation events" in text
+        and "value: hr@20; gap: the best-served of" in text
+    )
+
+
+def test_a_group_of_too_few_drawn_people_forms_no_gap(reclens: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit_checks, "MOST_PEOPLE", 20)  # two groups of 11 don't fit into 20 people
+    words = ("--by", "region", "--rounds", "1", "--seeds", "1")
+    assert "fewer than 2 groups that may be shown" in reclens.refusal("feedback", "Test item-knn", *words)
 
 
 def test_a_model_that_is_not_fitted_again_says_so(reclens: Command):

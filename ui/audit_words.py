@@ -12,7 +12,7 @@ from recsys_core.fairness.comparisons import NOBODY_ELSE
 from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.result import AuditResult, GapRow
-from recsys_core.fairness.summaries import NEGATIVE
+from recsys_core.fairness.summaries import NEGATIVE, ONE_OUTCOME
 from recsys_core.fairness.suppression import SMALLEST_GROUP
 from ui import answers
 from ui.components import metric_name
@@ -160,7 +160,8 @@ def summaries_table(result: AuditResult, attribute: str) -> pd.DataFrame:
 
 
 def _summary_reason(reason: str) -> str:
-    return t("fairness.summary_negative" if reason == NEGATIVE else "fairness.summary_unknown")
+    words = {NEGATIVE: "fairness.summary_negative", ONE_OUTCOME: "fairness.summary_one_outcome"}
+    return t(words.get(reason, "fairness.summary_unknown"))
 
 
 def bounds_table(result: AuditResult, attribute: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.result import AuditResult, AuditSettings
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import one_each
 from recsys_core.ranker.evaluation import per_person_table
@@ -161,15 +162,16 @@ def run_feedback(
             raise ConfigError(f"{name} is {number}; allowed are 1 to {most}")
     data, split = model.data.dataset, model.data.split
     audited = audit_model(model, AuditSettings((by,), metric, draws=200, seed=seed))
-    groups = [row.group for row in audited.by_group if not row.suppressed and row.group != UNKNOWN]
-    if len(groups) < 2:
-        raise DataError(f"{by} has fewer than 2 groups that may be shown, so there is no gap to follow")
     held_out = targets(data, split, "test")
     people = np.flatnonzero(held_out > 0)
     if len(people) > MOST_PEOPLE:
         people = np.sort(np.random.default_rng(seed).permutation(people)[:MOST_PEOPLE])
     known = histories(data, split, "test").take(people)
     labels = group_labels(data.users, by).astype(str).to_numpy()[people]
+    shown = [row.group for row in audited.by_group if not row.suppressed and row.group != UNKNOWN]
+    groups = [group for group in shown if (labels == group).sum() >= SMALLEST_GROUP]
+    if len(groups) < 2:
+        raise DataError(f"{by} has fewer than 2 groups that may be shown, so there is no gap to follow")
     learns = model.ranker_name in COUNTING
 
     def learn(now: Histories) -> Ranker:

@@ -55,6 +55,19 @@ class Standing:
     p_adjusted: float
 
 
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """The models of a data set.
+
+    Attributes:
+        standings: those that have the metric, best first.
+        left_out: imported lists that are too short for the metric or not for these items, with the reason.
+    """
+
+    standings: tuple[Standing, ...]
+    left_out: tuple[tuple[ModelRecord, str], ...]
+
+
 def compare_models(
     workspace: Workspace,
     first: str,
@@ -87,8 +100,8 @@ def leaderboard(
     part: Part = "test",
     n_draws: int = N_DRAWS,
     seed: int = 0,
-) -> tuple[Standing, ...]:
-    """Every model of a data set, best first, with its paired difference to popularity.
+) -> Leaderboard:
+    """Every model of a data set that has the metric, best first, with its paired difference to popularity.
 
     Popularity is counted afresh from the training part, so it stands there whether or not it was trained.
 
@@ -98,16 +111,17 @@ def leaderboard(
     """
     data = open_dataset(workspace, dataset)
     popular = popularity_values(data, metric, part)
-    models = [model for model in workspace.models() if model.dataset_id == data.record.id]
-    results = [
-        paired_bootstrap(
-            values_of(open_model(workspace, model.id, data), metric, part), popular, n_draws, seed
-        )
-        for model in models
-    ]
-    adjusted = holm([result.p_value for result in results])
-    standings = [Standing(*row) for row in zip(models, results, adjusted, strict=True)]
-    return tuple(sorted(standings, key=lambda standing: -standing.result.first))
+    ranked, left_out = list[tuple[ModelRecord, PairedDifference]](), list[tuple[ModelRecord, str]]()
+    for model in [model for model in workspace.models() if model.dataset_id == data.record.id]:
+        try:
+            values = values_of(open_model(workspace, model.id, data), metric, part)
+        except ConfigError as reason:  # the metric itself is known, or popularity had refused it
+            left_out.append((model, str(reason)))
+        else:
+            ranked.append((model, paired_bootstrap(values, popular, n_draws, seed)))
+    adjusted = holm([result.p_value for _, result in ranked])
+    standings = [Standing(*row, p) for row, p in zip(ranked, adjusted, strict=True)]
+    return Leaderboard(tuple(sorted(standings, key=lambda standing: -standing.result.first)), tuple(left_out))
 
 
 def values_of(model: LoadedModel, metric: str, part: Part) -> FloatArray:
@@ -174,7 +188,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def leaderboard_json(standings: tuple[Standing, ...], metric: str, part: Part) -> dict[str, Any]:
+def leaderboard_json(board: Leaderboard, metric: str, part: Part) -> dict[str, Any]:
     """The contract of `reclens leaderboard --json`."""
     rows = [
         {
@@ -186,9 +200,10 @@ def leaderboard_json(standings: tuple[Standing, ...], metric: str, part: Part) -
             **_difference_json(standing.result),
             "p_adjusted": standing.p_adjusted,
         }
-        for standing in standings
+        for standing in board.standings
     ]
-    return {"metric": metric, "split": part, "models": rows}
+    left_out = [{"model": model.id, "name": model.name, "reason": reason} for model, reason in board.left_out]
+    return {"metric": metric, "split": part, "models": rows, "left_out": left_out}
 
 
 def _difference_json(result: PairedDifference) -> dict[str, float]:

@@ -65,6 +65,10 @@ def feedback(
         }
         for one in done.rounds
     ]
-    learns = "fitted anew in each round" if done.learns else "not trained again: only histories grow"
-    head = f"{done.n:,} people, {done.n_seeds} seeds; each takes one item a round; the model is {learns}"
-    reply.write(audit_checks.feedback_json(done), f"{head}\n{table_text(rows, ROUND_COLUMNS)}")
+    anew = "fitted anew in each round, the first too, to training and validation events"
+    learns = anew if done.learns else "not trained again: only histories grow"
+    head = [
+        f"{done.n:,} people, {done.n_seeds} seeds; each takes one item a round; the model is {learns}",
+        f"value: {done.metric}; gap: the best-served of {', '.join(done.groups)} − the worst-served",
+    ]
+    reply.write(audit_checks.feedback_json(done), "\n".join([*head, table_text(rows, ROUND_COLUMNS)]))

@@ -61,10 +61,11 @@ def leaderboard(
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
-    standings = comparisons.leaderboard(reply.workspace, dataset, metric, part, draws, seed)
-    found = comparisons.leaderboard_json(standings, metric, part)
+    board = comparisons.leaderboard(reply.workspace, dataset, metric, part, draws, seed)
+    found = comparisons.leaderboard_json(board, metric, part)
     heading = f"{metric} on {part} items, and its difference to popularity with a 95 % interval"
-    reply.write(found, f"{heading}\n{table_text(found['models'], BOARD_COLUMNS)}")
+    left_out = [f"left out: {row['name']}: {row['reason']}" for row in found["left_out"]]
+    reply.write(found, "\n".join([heading, table_text(found["models"], BOARD_COLUMNS), *left_out]))
 
 
 def _sentences(found: dict[str, Any], name_a: str, name_b: str) -> str:

@@ -111,7 +111,12 @@ def explain(
     badge = "verified" if found["verified"] else "not verified"
     text = [
         f"'{found['title']}' is number {found['rank']} for {user}; its score is {found['score']:.4f}",
-        f"By {found['method']}, compared with {found['baseline']}; the strongest of its reasons:",
+        f"By {found['method']}, compared with {found['baseline']}; "
+        + (
+            "the strongest of its reasons:"
+            if any(row["attribution"] for row in strongest)
+            else "no item of the history counts for it:"
+        ),
         table_text(strongest, ["position", "attribution", "item_id", "title"]),
         f"{badge}: {found['reason']}",
     ]
@@ -175,7 +180,7 @@ def audit(
     record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
         audits.write_report(audits.open_audit(reply.workspace, record.id), report)
-    found: dict[str, Any] = result.to_json()
+    found: dict[str, Any] = result.to_json() | {"audit": record.id}
     texts = [_audit_text(part) for part in (found, *found["more_metrics"])]
     if lists:
         found["lists"] = [asdict(row) for row in audit_lists.list_gaps(opened, result)]
@@ -183,6 +188,7 @@ def audit(
     if items:
         found["items"] = items.to_json()
         texts.append(table_text(found["items"]["figures"], ITEM_COLUMNS))
+    texts.append(f"kept as {record.id}; hand it over with: reclens report {record.id} --out report.html")
     reply.write(found, "\n\n".join(texts))
 
 

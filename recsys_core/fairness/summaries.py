@@ -22,6 +22,7 @@ Norm = Callable[[FloatArray], FloatArray]
 LEVEL = 0.95
 FEWEST_GROUPS = 2
 NEGATIVE = "not defined: the metric has values below 0"
+ONE_OUTCOME = "not defined: everybody's metric is above 0, so there are no two outcomes to compare"
 
 
 def summaries(attribute: str, groups: list[str], places: list[int], draws: GroupDraws) -> list[SummaryRow]:
@@ -134,7 +135,12 @@ def differential_fairness(n: FloatArray, served: FloatArray) -> FloatArray:
 def _differential_fairness(
     attribute: str, n: FloatArray, served: FloatArray, drawn: FloatArray
 ) -> SummaryRow:
-    """ε, which is a norm of the log shares, and so off by at most the norm of their errors."""
+    """ε, which is a norm of the log shares, and so off by at most the norm of their errors.
+
+    Where everybody has the one outcome, the imagined person of the other would tell the sizes of the groups.
+    """
+    if (served == 1).all():
+        return unknown(attribute, "differential-fairness", ONE_OUTCOME)
     logs = _log_shares(n, served)
     value = float(_largest_range(logs))
     reach = float(np.quantile(_largest_range(_log_shares(n, drawn) - logs[:, :, None]), LEVEL))
