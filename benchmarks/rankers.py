@@ -58,7 +58,7 @@ def main() -> None:
             print(f"  {model.name}: {model.details['seconds']:.0f} s", flush=True)
     print("\n| model | NDCG@10 | HR@10 | minus popularity's NDCG@10 | seconds | opens again |")
     print("|---|---|---|---|---|---|")
-    for standing in leaderboard(workspace, DATASET):
+    for standing in leaderboard(workspace, DATASET).standings:
         model, gain = standing.model, standing.result
         figures = model.details["test"]
         print(
