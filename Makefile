@@ -51,7 +51,7 @@ sample: install
 	$(PY) -m recsys_core.actions.samples
 
 # Needs MovieLens, which may not be passed on: make bench ML100K=FOLDER ML1M=FILE
-# Some parts of it: make bench PARTS="training scoring"; parts are quality training scoring metrics explanation growth.
+# Some parts of it: make bench PARTS="training scoring"; parts: quality training scoring metrics explanation growth audit.
 ML100K ?= ../shared/data/ml-100k
 ML1M ?= ../shared/data/ml-1m/ml-1m.txt.gz
 PARTS ?=

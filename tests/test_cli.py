@@ -217,6 +217,11 @@ def test_plan_tells_sizes_and_keeps_no_audit(reclens: Command) -> None:
     assert len(reclens.json("list", "audits")["audits"]) == kept
 
 
+def test_a_cohort_that_nothing_is_asked_about_is_a_sentence(reclens: Command):
+    arguments = ["audit", "any", "--by", "gender", "--cohort", "women=gender:female"]
+    assert "the cohort 'women' isn't asked about; add --by women" in reclens.refusal(*arguments)
+
+
 def test_audit_by_several_metrics_a_derived_attribute_and_a_cohort(reclens: Command, shop: Path) -> None:
     files = ["--items", str(shop / "items.csv"), "--users", str(shop / "users.csv")]
     reclens.json("ingest", "fresh", "--interactions", str(shop / "interactions.csv"), *files)  # nothing shown

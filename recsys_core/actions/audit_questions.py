@@ -48,8 +48,12 @@ def audit_settings(
     """The settings as a command line names them; `primary` "none" declares no family beforehand.
 
     Raises:
-        ConfigError: a value is out of bounds.
+        ConfigError: a value is out of bounds, or a cohort that nothing is asked of.
     """
+    asked = {part.strip() for name in by for part in name.split("*")}
+    unasked = [name for name in (cohort.partition("=")[0].strip() for cohort in cohorts) if name not in asked]
+    if unasked:
+        raise ConfigError(f"the cohort '{unasked[0]}' isn't asked about; add --by {unasked[0]}")
     declared = None if primary is None else tuple(name for name in primary if name != "none")
     first, *more = metrics
     return AuditSettings(

@@ -7,9 +7,8 @@ from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import lists_for_all
 from recsys_core.data.dataset import IntArray
 from recsys_core.data.split import all_targets, histories
-from recsys_core.errors import DataError
 from recsys_core.fairness.exposure import audit_items
-from recsys_core.fairness.exposure_groups import item_attributes, item_groups
+from recsys_core.fairness.exposure_groups import item_groups
 from recsys_core.fairness.exposure_result import ItemAudit, ItemAuditSettings
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.metrics.popularity import item_popularity
@@ -49,13 +48,6 @@ def audit_with(model: LoadedModel, settings: AuditSettings, by: tuple[str, ...])
     return audit_model_items(model, ItemAuditSettings(by, k, settings.draws, settings.seed))
 
 
-def usable_item_attributes(model: LoadedModel) -> list[str]:
-    """The attributes by which a model's items can be grouped."""
-    dataset = model.data.dataset
-    nobody = np.zeros(dataset.n_items + 1, dtype=np.int64)
-    return [by for by in item_attributes(dataset.items) if _can_group(dataset.items, by, nobody)]
-
-
 def list_matrix(model: LoadedModel, k: int) -> IntArray:
     """[n_users, k] everybody's list as item numbers, 0 behind shorter ones."""
     dataset = model.data.dataset
@@ -65,11 +57,3 @@ def list_matrix(model: LoadedModel, k: int) -> IntArray:
     items = pd.Index(dataset.items["item_id"]).get_indexer(pd.Index(table["item_id"])) + 1
     lists[users, table["rank"].to_numpy() - 1] = items
     return lists
-
-
-def _can_group(items: pd.DataFrame, by: str, nobody: IntArray) -> bool:
-    try:
-        item_groups(items, by, nobody)
-    except DataError:
-        return False
-    return True
