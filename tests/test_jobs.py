@@ -190,6 +190,11 @@ def gone_pid() -> int:
     return child.pid
 
 
+def test_process_that_goes_between_two_looks_leaves_nobody(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(liveness, "is_running", lambda _pid, _born_s: True)
+    assert liveness.session_members(gone_pid(), 0.0) == []
+
+
 @pytest.mark.parametrize(
     ("state", "pid", "host", "silent_s", "expected"),
     [

@@ -82,7 +82,7 @@ def test_cancelled_job_stops_at_its_next_report(workspace: Workspace):
         cancelled = jobs.cancel(workspace, job.id)
         assert time.monotonic() - asked_at < 2
         assert (cancelled.state, cancelled.error) == ("cancelled", None)
-        assert not psutil.pid_exists(cancelled.pid or 0)
+        assert not liveness.has_living(cancelled.pid or 0)
 
 
 def test_cancelled_job_that_is_deaf_is_gone_with_its_children_in_5_s(workspace: Workspace):
@@ -97,7 +97,7 @@ def test_cancelled_job_that_is_deaf_is_gone_with_its_children_in_5_s(workspace: 
     cancelled = jobs.cancel(workspace, job.id)
     assert time.monotonic() - asked_at < 5
     assert cancelled.state == "cancelled"
-    assert not psutil.pid_exists(cancelled.pid or 0)
+    assert not liveness.has_living(cancelled.pid or 0)
     assert not liveness.has_living(child_pid)
 
 

@@ -50,8 +50,7 @@ def session_members(leader_pid: int, born_s: float) -> list[psutil.Process]:
         return []
     members: list[psutil.Process] = []
     if is_running(leader_pid, born_s):
-        leader = psutil.Process(leader_pid)
-        members = [leader, *leader.children(recursive=True)]
+        members = _family(leader_pid)
     elif has_living(leader_pid):
         return []  # the pid went to a stranger, so nobody of that session was left
     known = {member.pid for member in members}
@@ -71,6 +70,15 @@ def end_session(leader_pid: int, born_s: float, patience_s: float = 0.3) -> None
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(members, timeout=patience_s)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and its descendants; none where it went in the meantime, whose heirs keep its session."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _is_in_session(pid: int, leader_pid: int) -> bool:
