@@ -8,6 +8,7 @@ in subgroup discovery (Atzmueller, WIREs 2015), judged by Welch's t against ever
 
 from dataclasses import dataclass
 from itertools import combinations
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -133,7 +134,8 @@ def find_worst_subgroup(values: "pd.Series[float]", users: pd.DataFrame, search:
     people = people.reindex(values.index.astype(str)).rename_axis("user_id").reset_index()
     labels = {name: group_labels(people, name) for name in search.attributes}
     numbers = np.asarray(values.to_numpy(), dtype=np.float64)
-    halves, draws = (np.random.default_rng([search.seed, part]) for part in range(2))
+    # Named streams: [seed, 0] would be the stream of the seed alone, from which others may have drawn values.
+    halves, draws = (np.random.default_rng([search.seed, crc32(part)]) for part in (b"halves", b"draws"))
     searching = np.zeros(len(numbers), dtype=bool)
     searching[halves.permutation(len(numbers))[: len(numbers) // 2]] = True
     cells = _cells(labels)
