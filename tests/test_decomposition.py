@@ -235,7 +235,7 @@ def test_groups_that_share_people_or_have_too_few_are_refused():
     factors, everybody = pd.DataFrame({"f": np.arange(40.0)}), np.ones(40, dtype=bool)
     with pytest.raises(DataError, match="40 people are in the group and its reference"):
         decompose(np.zeros(40), everybody, everybody, factors, 200)
-    with pytest.raises(DataError, match="at least 2 people"):
-        decompose(np.zeros(40), everybody, ~everybody, factors, 200)
+    with pytest.raises(DataError, match="insufficient data: a decomposition needs 20 people"):
+        decompose(np.ones(40), everybody, ~everybody, factors, 200)
     with pytest.raises(DataError, match="39 values"):
         decompose(np.zeros(39), everybody, ~everybody, factors, 200)

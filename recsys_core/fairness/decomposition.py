@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
 from recsys_core.fairness.factor_columns import FactorColumns, NotUsed, factor_columns
 
 FloatArray = NDArray[np.float64]
@@ -123,9 +124,10 @@ def decompose(
 
     Raises:
         ConfigError: too few draws, or too many factors.
-        DataError: the groups share people, one has fewer than two, or sizes don't agree.
+        DataError: the groups share people, one has too few above zero, or sizes don't agree.
     """
     _check(values, in_group, in_reference, factors, draws)
+    _check_enough(values[in_group], values[in_reference])
     order = np.concatenate([np.flatnonzero(in_group), np.flatnonzero(in_reference)])
     sizes = int(in_group.sum()), int(in_reference.sum())
     columns = factor_columns(factors.iloc[order], sizes[0])
@@ -166,8 +168,14 @@ def _check(
         )
     if (in_group & in_reference).any():
         raise DataError(f"{int((in_group & in_reference).sum())} people are in the group and its reference")
-    if min(in_group.sum(), in_reference.sum()) < 2:
-        raise DataError("a decomposition needs at least 2 people in the group and in its reference")
+
+
+def _check_enough(*sides: FloatArray) -> None:
+    if min(int(np.count_nonzero(side)) for side in sides) < FEWEST_ABOVE_ZERO:
+        raise DataError(
+            f"insufficient data: a decomposition needs {FEWEST_ABOVE_ZERO} people with a value other than 0 "
+            "in the group, and as many in its reference"
+        )
 
 
 @dataclass(frozen=True, slots=True)
