@@ -1,7 +1,5 @@
 """`reclens membership`: whose training data show through a model?"""
 
-
-
 from recsys_core.cli.options import DrawsOption, EachByOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
