@@ -37,6 +37,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
     for part in options.parts or PARTS:
         PARTS[part](options.rounds, np.random.default_rng([options.seed, crc32(part.encode())]))
 

@@ -31,10 +31,13 @@ SHOPS = (ShopSize(), ShopSize(7_500, 1_000, 500_000))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=list(PARTS), choices=[[], *PARTS])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them by default")
     parser.add_argument("--worlds", type=int, default=200)
     options = parser.parse_args()
-    for part in options.parts:
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    for part in options.parts or PARTS:
         PARTS[part](options.worlds)
 
 
