@@ -41,14 +41,18 @@ KEPT_COUNTS = 8
 KEPT_COMPARISONS = 100
 
 
-def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
+def explanation(
+    model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf, baseline: str | None = None
+) -> Explanation:
     """Why an item is where it is on a person's list; raises what `explain_item` raises."""
-    return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+    return _explanation(model, model.record.id, user_id, item_id, method, as_of, baseline)
 
 
-def attributions(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Attributions:
+def attributions(
+    model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf, baseline: str | None = None
+) -> Attributions:
     """What one method says, untested; raises what `attributions_of` raises."""
-    return _attributions(model, model.record.id, user_id, item_id, method, as_of)
+    return _attributions(model, model.record.id, user_id, item_id, method, as_of, baseline)
 
 
 def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Components:
@@ -57,10 +61,10 @@ def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> C
 
 
 def contrast(
-    model: LoadedModel, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+    model: LoadedModel, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf, baseline: str
 ) -> Contrast:
     """Why one item rather than another one; raises what `contrast_items` raises."""
-    return _contrast(model, model.record.id, user_id, item_id, other_id, method, as_of)
+    return _contrast(model, model.record.id, user_id, item_id, other_id, method, as_of, baseline)
 
 
 def removal(
@@ -130,16 +134,28 @@ def popularity(data: LoadedDataset) -> FloatArray:
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _explanation(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str | None,
 ) -> Explanation:
-    return explain_item(_model, user_id, item_id, method, as_of)
+    return explain_item(_model, user_id, item_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _attributions(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str | None,
 ) -> Attributions:
-    return attributions_of(_model, user_id, item_id, method, as_of)
+    return attributions_of(_model, user_id, item_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
@@ -149,9 +165,16 @@ def _components(_model: LoadedModel, model_id: str, user_id: str, item_id: str, 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _contrast(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    other_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str,
 ) -> Contrast:
-    return contrast_items(_model, user_id, item_id, other_id, method, as_of)
+    return contrast_items(_model, user_id, item_id, other_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
