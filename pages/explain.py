@@ -25,6 +25,7 @@ from ui.reason_views import (
     draw_sentence,
     draw_verification,
 )
+from ui.reason_word_views import draw_words
 from ui.reasons import ask, contributions, is_the_same_for_all
 from ui.state import Context
 from ui.text import safe, t
@@ -62,6 +63,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
         return
     draw_figures(model, explanation)
     draw_contributions(contributed)
+    draw_words(model, chosen.user, item, explanation, chosen.as_of)
     draw_components(model, chosen.user, item, chosen.as_of)
     draw_contrast(model, chosen.user, item, explanation, chosen.k, chosen.as_of)
     draw_smallest_change(model, chosen.user, item, chosen.k, chosen.as_of)

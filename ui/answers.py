@@ -20,6 +20,7 @@ from recsys_core.actions.group_comparisons import compare_opened, group_gains
 from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
+from recsys_core.actions.words import words_of_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.explain.components import Components
@@ -28,6 +29,7 @@ from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
+from recsys_core.explain.words import WordChain
 from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
@@ -77,6 +79,11 @@ def removal(
 def addition(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
     """The smallest addition that lifts an item; raises what `what_would_lift` raises."""
     return _addition(model, model.record.id, user_id, item_id, k, as_of)
+
+
+def words(model: LoadedModel, user_id: str, item_id: str, place: int, as_of: AsOf) -> WordChain:
+    """The words of an item and of what stands at a place of the history; raises as `words_of_item`."""
+    return _words(model, model.record.id, user_id, item_id, place, as_of)
 
 
 def model_report(model: LoadedModel, n_people: int) -> ModelReport:
@@ -193,6 +200,13 @@ def _removal(
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _addition(_model: LoadedModel, model_id: str, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
     return what_would_lift(_model, user_id, item_id, k, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _words(
+    _model: LoadedModel, model_id: str, user_id: str, item_id: str, place: int, as_of: AsOf
+) -> WordChain:
+    return words_of_item(_model, user_id, item_id, as_of=as_of, places=[place])
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)

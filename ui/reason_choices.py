@@ -4,6 +4,9 @@ Each choice is in the context, and so in the link. What a link asks for and a mo
 sentence, and the nearest that works is taken.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import streamlit as st
 
 from recsys_core.actions.models import LoadedModel, list_for_user
@@ -13,6 +16,8 @@ from ui import state
 from ui.reasons import baseline_name, fitting_methods, order_name
 from ui.state import Context
 from ui.text import has, plain, safe, t
+
+Name = TypeVar("Name", bound=str)
 
 
 def choose_item(model: LoadedModel, chosen: Context) -> str | None:
@@ -43,7 +48,7 @@ def choose_item(model: LoadedModel, chosen: Context) -> str | None:
 def choose_method(model: LoadedModel, chosen: Context) -> Method:
     """Draws the choice among the methods that fit the ranker; another one lets go of the baseline."""
     methods = fitting_methods(model)
-    method = next((name for name in methods if name == chosen.method), methods[0])
+    method = _asked_or_first(chosen.method, methods)
     key = f"explain_method_{methods[0]}"
     st.session_state[key] = method
     st.selectbox(
@@ -60,7 +65,7 @@ def choose_method(model: LoadedModel, chosen: Context) -> Method:
 def choose_baseline(model: LoadedModel, method: Method, chosen: Context) -> Baseline:
     """Draws the choice among what the method can compare this ranker's scores with."""
     baselines = baselines_for(model.ranker, method)
-    baseline = next((name for name in baselines if name == chosen.baseline), baselines[0])
+    baseline = _asked_or_first(chosen.baseline, baselines)
     key = f"explain_baseline_{method}"
     st.session_state[key] = baseline
     st.selectbox(
@@ -85,3 +90,9 @@ def say_what_was_lacking(chosen: Context, method: Method, baseline: Baseline) ->
         name = baseline_name(chosen.baseline) if is_known else chosen.baseline
         values = {"asked": safe(name), "method": order_name(method), "nearest": baseline_name(baseline)}
         st.caption(t("explain.lacks_baseline", **values))
+
+
+def _asked_or_first(asked: str | None, offered: Sequence[Name]) -> Name:
+    """What is asked for if it is offered, else the first."""
+    names = [str(name) for name in offered]
+    return offered[names.index(asked)] if asked in names else offered[0]
