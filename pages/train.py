@@ -5,6 +5,7 @@ import streamlit as st
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 from ui import cache, state
+from ui.add_items_form import draw_add_items
 from ui.components import context_bar, errors_as_sentences, names_of, page_header
 from ui.text import safe, t
 from ui.training_form import draw_form
@@ -43,6 +44,8 @@ def _keep_or_delete(workspace: Workspace, models: list[ModelRecord]) -> None:
                 with errors_as_sentences():
                     workspace.rename("model", picked, new_name)
                     st.rerun()
+        record = next(model for model in models if model.id == picked)
+        draw_add_items(record, {model.name for model in workspace.models()})
         with st.popover(t("data.delete"), icon=":material/delete:", key="delete_model_box"):
             st.markdown(t("train.delete_sure", name=safe(name)))
             if st.button(t("data.delete_yes"), key="delete_model", type="primary"):

@@ -157,8 +157,8 @@ class TransformerSettings(AttentionSettings):
             found.append(f"teachers teach the loss softmax alone, and loss is {self.loss}")
         if self.teacher_names and self.group_objective in ("reweighting", "dro", "gap"):
             found.append(
-                f"group_objective is {self.group_objective}, which weighs people, and teachers teach them all "
-                "alike; take none, resampling or adversarial with teachers"
+                f"group_objective is {self.group_objective}, which weighs people, and teachers teach them "
+                "all alike; take none, resampling or adversarial with teachers"
             )
         return found
 

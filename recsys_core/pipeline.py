@@ -83,6 +83,15 @@ class TrainedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What is found out of a ranker that is done: how it ranks, and whether its explanations are true."""
+
+    valid: Evaluation
+    test: Evaluation
+    verification: Verification | None
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A ranker as its training left it, before anything is known of how good it is.
 
@@ -155,11 +164,7 @@ def train_model(
         members=members,
     )
     ranker = learned.ranker
-    progress(0.8, "Evaluating")
-    valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
-    progress(0.85, "Testing its explanations")
-    verification = verify_method(ranker, dataset, split, default_method(ranker), seed)
-    progress(1.0, "Done")
+    examined = examine(ranker, dataset, split, seed, _scaled(progress, 0.8, 0.2))
     return TrainedModel(
         ranker_name,
         settings,
@@ -167,12 +172,22 @@ def train_model(
         ranker,
         learned.text,
         learned.log,
-        valid=valid,
-        test=test,
-        verification=verification,
+        valid=examined.valid,
+        test=examined.test,
+        verification=examined.verification,
         seconds=time.perf_counter() - start,
         peak_memory_bytes=peak_bytes(),
     )
+
+
+def examine(ranker: Ranker, dataset: Dataset, split: Split, seed: int, progress: Progress) -> Examined:
+    """The figures of a ranker on the validation and the test part, and the badge of its explanations."""
+    progress(0.0, "Evaluating")
+    valid, test = (evaluate(ranker, dataset, split, part) for part in ("valid", "test"))
+    progress(0.25, "Testing its explanations")
+    verification = verify_method(ranker, dataset, split, default_method(ranker), seed)
+    progress(1.0, "Done")
+    return Examined(valid, test, verification)
 
 
 def learn(

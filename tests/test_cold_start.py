@@ -7,8 +7,10 @@ import pytest
 import torch
 from hand_made import WeightedSum, dataset_of, random_histories, small_transformer
 
+from recsys_core.config import TransformerSettings
 from recsys_core.data.dataset import Histories
 from recsys_core.data.profiles import ItemTraits, ProfileLayout
+from recsys_core.data.split import leave_one_out
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.cold import add_items, know_untouched_by_text
 from recsys_core.ranker.fusion import FusionRanker
@@ -17,6 +19,8 @@ from recsys_core.ranker.lists import ListRequest, recommend, source_of
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.profile import ProfileColumns
+from recsys_core.ranker.registry import ranker_of
+from recsys_core.ranker.slices import are_cold
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import Callbacks, Recipe, train
 
@@ -82,8 +86,28 @@ def test_items_that_were_there_are_scored_as_before(trained: NeuralRanker):
     before = trained.score(known)
     after = add_items(trained, texts_of([0, 1, 1], 1)).score(known)
     assert after.shape == (6, N_ITEMS + 4)
-    np.testing.assert_allclose(after[:, 1 : N_ITEMS + 1], before[:, 1:], rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(after[:, 1 : N_ITEMS + 1], before[:, 1:])
     assert trained.n_items == N_ITEMS
+
+
+def test_a_second_addition_leaves_the_first_one_as_it_was(trained: NeuralRanker):
+    known = random_histories(4, 6, N_ITEMS, 8)
+    once = add_items(trained, texts_of([0, 1, 1], 1))
+    twice = add_items(once, texts_of([1] * 40, 2))
+    before, after = once.score(known), twice.score(known)
+    assert after.shape == (6, N_ITEMS + 44)
+    np.testing.assert_array_equal(after[:, 1 : N_ITEMS + 4], before[:, 1:])
+
+
+def test_a_ranker_with_added_items_comes_back_to_the_bit():
+    ranker = add_items(new_ranker("transformer"), texts_of([0, 1], 1))
+    settings = TransformerSettings(embedding_size=8, n_blocks=1, n_heads=2, max_length=8, dropout=0)
+    again = ranker_of(settings, ranker.tensors(), CPU)
+    known = random_histories(5, 6, N_ITEMS + 2, 8)
+    np.testing.assert_array_equal(again.score(known), ranker.score(known))
+    known = random_histories(5, 6, N_ITEMS, 8)
+    own = new_ranker("transformer").score(known)
+    np.testing.assert_array_equal(again.score(known)[:, 1 : N_ITEMS + 1], own[:, 1:])
 
 
 def test_no_new_items_are_no_change():
@@ -121,6 +145,14 @@ def test_where_nothing_was_touched_nothing_changes():
     know_untouched_by_text(ranker, np.zeros(21))
     for name, tensor in ranker.tensors().items():
         torch.testing.assert_close(tensor, before[name])
+
+
+def test_cold_is_whom_fewer_than_five_people_touched():
+    """Five people touch a in training, one of them twice touches b, four touch c; nobody touches d then."""
+    sequences = {"ann": "abbcxy", **{f"p{number}": "acxy" for number in range(3)}, "bob": "aexd"}
+    dataset = dataset_of(sequences)
+    items = np.array([dataset.item_number(item_id) for item_id in "abcd"])
+    assert are_cold(dataset, leave_one_out(dataset, 0), items).tolist() == [False, True, True, True]
 
 
 def test_a_list_says_what_it_is_made_from():

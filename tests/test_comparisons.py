@@ -12,7 +12,8 @@ from command import Command
 from recsys_core.actions import comparisons
 from recsys_core.actions.comparisons import compare_models, values_of
 from recsys_core.actions.data import open_dataset
-from recsys_core.actions.models import MODEL_FILE, RANKS_FILE, LoadedModel, evaluate_model, open_model
+from recsys_core.actions.loaded import MODEL_FILE, RANKS_FILE, LoadedModel
+from recsys_core.actions.models import evaluate_model, open_model
 from recsys_core.actions.samples import SAMPLE_FOLDER
 from recsys_core.data.simulate import ShopSize, simulate_shop, write_shop
 from recsys_core.files import read_json

@@ -164,6 +164,76 @@ def test_the_space_of_a_ranker_by_hand():
     assert search_space(PopularitySettings()) == {}
 
 
+def test_losses_blocks_times_and_texts_are_tried_by_hand():
+    space = search_space(make_settings("transformer", "balanced", ["encoder=minilm"]))
+    losses = ("softmax", "sampled-softmax", "gbce", "bce", "bpr")
+    expected = {
+        "loss": Choice(losses),
+        "block": Choice(("sasrec", "ligr", "hstu")),
+        "time": Choice((True, False)),
+        "item_id": Choice((True, False)),
+        "encoder": Choice(("minilm", "none")),
+        "n_heads": Choice((1, 2, 4)),
+        "n_negatives": Range(64, 1_024, is_logarithmic=True, is_whole=True),
+        "calibration": Range(0.0, 1.0, is_logarithmic=False, is_whole=False),
+    }
+    assert {name: space[name] for name in expected} == expected
+    assert "request_time" not in space  # figures with it are of another protocol
+    assert "mask_share" in search_space(make_settings("bert4rec"))
+    assert search_space(make_settings("lstm"))["cell"] == Choice(("lstm", "gru"))
+
+
+def test_an_item_always_keeps_its_id_or_its_text():
+    assert "encoder" not in search_space(make_settings("fusion"))  # known by text alone
+    assert "encoder" not in search_space(make_settings("transformer", "quick", ["fine_tune=lora"]))
+    _, told = searched(what=replace(SEARCH, over=("encoder", "item_id"), n_trials=12))
+    tried = [(trial.settings, trial.tried) for trial in told]
+    assert {own.encoder for settings, _ in tried if (own := of(settings))} == {"minilm", "none"}
+    for settings, drawn in tried:
+        assert of(settings).encoder != "none" or "item_id" not in drawn
+
+
+def test_what_only_some_losses_read_is_drawn_for_these_alone():
+    over = ("loss", "n_negatives", "calibration")
+    _, told = searched(what=replace(SEARCH, over=over, n_trials=30))
+    assert len({of(trial.settings).loss for trial in told}) == 5
+    for trial in told:
+        loss = of(trial.settings).loss
+        assert ("n_negatives" in trial.tried) == (loss != "softmax")
+        assert ("calibration" in trial.tried) == (loss == "gbce")
+
+
+def test_a_planted_loss_is_found_and_others_are_cut_short():
+    def world(settings: Settings, report: Report) -> float:
+        height = {"gbce": 0.9, "bce": 0.5}.get(of(settings).loss, 0.3)
+        for epoch in range(1, 6):
+            report(epoch, height * epoch / 5)
+        return height
+
+    result, told = searched(world, replace(SEARCH, over=("loss",), n_trials=30))
+    assert of(result.best.settings).loss == "gbce"
+    assert {of(trial.settings).loss for trial in told if trial.outcome == "cut short"} <= {
+        *("softmax", "sampled-softmax", "bpr", "bce")
+    }
+    assert any(trial.outcome == "cut short" for trial in told)
+
+
+@pytest.mark.parametrize("name", ["epochs", "request_time", "nonsense"])
+def test_what_cannot_be_searched_is_said(name: str):
+    with pytest.raises(ConfigError, match=f"{name} can't be searched for transformer"):
+        searched(what=replace(SEARCH, over=("loss", name)))
+
+
+@pytest.mark.parametrize("ranker", SETTINGS)
+def test_all_that_can_be_drawn_is_allowed_together(ranker: str):
+    """A trial of settings that contradict each other would be one sentence instead of a figure."""
+    if not search_space(make_settings(ranker)):
+        return
+    what = replace(SEARCH, ranker=ranker, n_trials=12)
+    result = search(what, lambda settings, report: 0.5, lambda trial: None)
+    assert {trial.outcome for trial in result.trials} == {"whole"}
+
+
 def walkers(last: Callable[[int], int]) -> Dataset:
     """Forty people who take every second item of a ring of 20; what their last one is, `last` decides."""
     pairs = [

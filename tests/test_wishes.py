@@ -9,7 +9,8 @@ from app_workspace import TINY
 
 from recsys_core import pipeline
 from recsys_core.actions.data import ingest
-from recsys_core.actions.models import NGRAMS_FILE, list_for_wish, open_model, train
+from recsys_core.actions.kept_models import NGRAMS_FILE
+from recsys_core.actions.models import list_for_wish, open_model, train
 from recsys_core.encoder.cache import encode_more
 from recsys_core.store.workspace import Workspace
 

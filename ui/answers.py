@@ -136,7 +136,7 @@ def audited_people(data: LoadedDataset) -> pd.DataFrame:
 
 def popularity(data: LoadedDataset) -> FloatArray:
     """[n_items + 1] how often each item was chosen in training."""
-    return _popularity(data, data.record.id)
+    return _popularity(data, data.record.id, data.n_added)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
@@ -251,6 +251,6 @@ def _audits() -> OrderedDict[tuple[str, AuditSettings], AuditResult]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
-def _popularity(_data: LoadedDataset, dataset_id: str) -> FloatArray:
+def _popularity(_data: LoadedDataset, dataset_id: str, n_added: int) -> FloatArray:
     known = histories(_data.dataset, _data.split, "valid")
     return np.bincount(known.items, minlength=_data.dataset.n_items + 1).astype(np.float64)

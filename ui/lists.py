@@ -30,9 +30,9 @@ def ranked_list(
     """The first k of a person's list, in the model's order or put in another one by `rerank`.
 
     Columns: `item_id`, `rank`, `title`, `strength` (see `strengths`), `category`, `popularity` (training
-    interactions), `score`, `held_out` (whether it is the held-out item; never so as of now), and where
-    items were dropped from the history or the list was reordered, `rank_before` (NaN where it was no
-    candidate).
+    interactions), `score`, `cold` (whether under five people touched it in training), `held_out` (whether
+    it is the held-out item; never so as of now), and where items were dropped from the history or the list
+    was reordered, `rank_before` (NaN where it was no candidate).
 
     Raises:
         NotFoundError: no such person or item.
@@ -60,6 +60,7 @@ def with_knowledge(data: LoadedDataset, ranked: pd.DataFrame, score_kind: ScoreK
             "category": categories(data, numbers),
             "popularity": answers.popularity(data)[numbers].astype(np.int64),
             "score": ranked["score"].to_numpy(dtype=np.float64),
+            "cold": ranked["cold"].to_numpy(dtype=np.bool_),
         }
     )
 
@@ -91,13 +92,15 @@ def _change(before: float, now: int) -> str:
 
 def readable(shown: pd.DataFrame) -> pd.DataFrame:
     """The list as a person reads it: moves and the held-out item in words, the ids last."""
-    table = shown.drop(columns=["held_out", "rank_before", "item_id"], errors="ignore")
+    table = shown.drop(columns=["held_out", "rank_before", "item_id", "cold"], errors="ignore")
     table["strength"] = 100 * table["strength"]
     if "rank_before" in shown:
         table.insert(1, "change", rank_changes(shown["rank_before"].tolist(), shown["rank"].tolist()))
         table.insert(2, "rank_before", shown["rank_before"])
     if shown.get("held_out", pd.Series([False])).any():
         table.insert(3, "held_out", [t("explore.held_out_mark") if hit else "" for hit in shown["held_out"]])
+    if shown["cold"].any():
+        table["cold"] = [t("explore.cold_mark") if is_cold else "" for is_cold in shown["cold"]]
     return table.assign(item_id=[plain(item_id) for item_id in shown["item_id"]])
 
 
@@ -125,6 +128,7 @@ def list_columns(score_kind: ScoreKind) -> dict[str, Any]:
         "score": config.NumberColumn(
             t("explore.score"), format="%.4f", width=90, help=t(f"explore.score_{score_kind}")
         ),
+        "cold": config.TextColumn(t("explore.cold"), width=70, help=t("explore.cold_help")),
         "item_id": config.TextColumn(t("explore.item_id"), width="small"),
     }
 

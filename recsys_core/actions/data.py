@@ -3,9 +3,11 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import pandas as pd
 
 from recsys_core.data.complete_journey import read_complete_journey
 from recsys_core.data.dataset import Dataset, build_dataset
@@ -33,11 +35,16 @@ SPLIT_KINDS: tuple[SplitKind, ...] = ("leave-one-out", "time")
 
 @dataclass(frozen=True, slots=True)
 class LoadedDataset:
-    """A data set, ready for use."""
+    """A data set, ready for use.
+
+    Attributes:
+        n_added: the last so many items aren't of the data set: a model was given them later.
+    """
 
     record: DatasetRecord
     dataset: Dataset
     split: Split
+    n_added: int = 0
 
     @property
     def attributes(self) -> list[str]:
@@ -128,6 +135,13 @@ def open_dataset(workspace: Workspace, dataset: str) -> LoadedDataset:
     built, kept = build_dataset(load_tables(folder)), read_json(folder / SPLIT_FILE)
     split = _split(built, checked_split(kept.get("kind", "leave-one-out")), int(kept["seed"]))
     return LoadedDataset(record, built, split)
+
+
+def with_added_items(data: LoadedDataset, items: pd.DataFrame) -> LoadedDataset:
+    """The data set with more items behind its own, of which nothing has happened yet."""
+    columns = data.dataset.items.columns
+    table = pd.concat([data.dataset.items, items.reindex(columns=columns)], ignore_index=True)
+    return replace(data, dataset=replace(data.dataset, items=table), n_added=data.n_added + len(items))
 
 
 def open_report(workspace: Workspace, record: DatasetRecord) -> ValidationReport:

@@ -12,7 +12,7 @@ from recsys_core.store.records import ModelRecord
 from recsys_core.trainer.recipe import TrainingLog
 
 WEIGHTS_FILE, MODEL_FILE, RANKS_FILE = "weights.safetensors", "model.json", "ranks.parquet"
-LISTS_FILE = "lists.parquet"
+LISTS_FILE, ADDED_FILE = "lists.parquet", "added_items.parquet"
 MODEL_VERSION = 1
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from recsys_core.actions.causes import usable_attributes
-from recsys_core.actions.models import KEPT_K, LoadedModel, keep_model
+from recsys_core.actions.kept_models import KEPT_K, keep_model
+from recsys_core.actions.loaded import LoadedModel
 from recsys_core.config import read_settings
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.errors import DataError

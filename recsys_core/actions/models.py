@@ -7,26 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
-from recsys_core.actions.badges import read_badges
 from recsys_core.actions.data import LoadedDataset, open_dataset
-from recsys_core.actions.imported import check_askable, is_imported, open_lists
-from recsys_core.actions.loaded import MODEL_FILE, MODEL_VERSION, RANKS_FILE, WEIGHTS_FILE, LoadedModel
-from recsys_core.config import (
-    EnsembleSettings,
-    Settings,
-    TransformerSettings,
-    make_settings,
-    read_settings,
-)
+from recsys_core.actions.imported import check_askable, is_imported
+from recsys_core.actions.kept_models import keep_model, open_model
+from recsys_core.actions.loaded import WEIGHTS_FILE, LoadedModel
+from recsys_core.config import EnsembleSettings, Settings, TransformerSettings, make_settings
 from recsys_core.data.split import AsOf, histories
-from recsys_core.encoder.cache import TextVectors
-from recsys_core.encoder.ngrams import load_ngrams
-from recsys_core.encoder.text import EncoderOptions
-from recsys_core.errors import ConfigError, StoreError
-from recsys_core.explain.faithfulness import Verification
-from recsys_core.files import read_json, write_json
+from recsys_core.errors import ConfigError
 from recsys_core.pipeline import (
     Progress,
     TrainedModel,
@@ -34,25 +22,19 @@ from recsys_core.pipeline import (
     reranker_of,
     train_model,
 )
-from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.imported import ImportedLists, evaluate_lists, listed
 from recsys_core.ranker.inner import Inner
-from recsys_core.ranker.kept_evaluation import from_columns, to_columns
 from recsys_core.ranker.lists import ListRequest, Source, list_requests, recommend, source_of, without
 from recsys_core.ranker.popularity import item_counts
-from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.slices import are_cold
 from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.store.records import DatasetRecord, ModelRecord
 from recsys_core.store.workspace import Workspace
-from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.processes import joined_processes
-from recsys_core.trainer.recipe import Epoch, TrainingLog
+from recsys_core.trainer.recipe import Epoch
 from recsys_core.trainer.teachers import TEACHERS
-
-NGRAMS_FILE = "ngrams.safetensors"
-KEPT_K = 10  # of the lists that the kept figures are about
 
 
 def train(
@@ -135,6 +117,11 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
     lists = [record.name for record in records if is_imported(record)]
     if lists:
         raise ConfigError(f"{', '.join(lists)}: imported lists have no scores, so an ensemble can't use them")
+    if grown := [record.name for record in records if record.details.get("n_added")]:
+        raise ConfigError(
+            f"{', '.join(grown)} knows items that the data set hasn't, so an ensemble can't use it; take the "
+            "model that the items were added to"
+        )
     if settings.weights and len(settings.weight_values) != len(records):
         raise ConfigError(
             f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
@@ -145,44 +132,6 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
 def _check_same_data(records: list[ModelRecord], dataset: DatasetRecord) -> None:
     if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
-
-
-def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:
-    """A model by id or name. `data` saves reading the data set again where it is at hand.
-
-    Raises:
-        NotFoundError: there is none of that id or name.
-        StoreError: a file of it is damaged or of another version.
-    """
-    record = workspace.resolve("model", model)
-    folder = workspace.checked_folder(record)
-    if data is None or data.record.id != record.dataset_id:
-        data = open_dataset(workspace, record.dataset_id)
-    if is_imported(record):
-        return open_lists(folder, record, data)
-    kept = read_json(folder / MODEL_FILE)
-    if kept.get("version") != MODEL_VERSION:
-        raise StoreError(
-            f"model '{record.name}' is of version {kept.get('version')}, this RecLens reads "
-            f"version {MODEL_VERSION}; train it again"
-        )
-    settings = read_settings(kept["ranker"], kept["settings"])
-    ranks = pd.read_parquet(folder / RANKS_FILE)
-    ranker = load_ranker(settings, folder / WEIGHTS_FILE, choose_device())
-    return LoadedModel(
-        record=record,
-        data=data,
-        ranker_name=kept["ranker"],
-        settings=settings,
-        seed=int(kept["seed"]),
-        ranker=ranker,
-        valid=_evaluation(kept, ranks, "valid"),
-        test=_evaluation(kept, ranks, "test"),
-        log=_LOG.validate_python(kept["log"]),
-        verification=_VERIFICATION.validate_python(kept["verification"]),
-        text=_text(kept, ranker, folder),
-        badges=read_badges(record, folder),
-    )
 
 
 def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", k: int = 10) -> Evaluation:
@@ -207,7 +156,10 @@ def list_for_user(
     keep_repeats: bool = False,
     rerank: str | None = None,
 ) -> pd.DataFrame:
-    """One person's ranked list: user_id, item_id, title, rank, score, source (what it is made from).
+    """One person's ranked list: user_id, item_id, title, rank, score, source (what it is made from), cold.
+
+    An item is cold where fewer than five people touched it in training; one that nobody touched is known
+    by its text alone.
 
     Args:
         model: an opened model.
@@ -279,9 +231,10 @@ def list_for_history(
 
 def list_for_wish(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:
     """The list of someone of whom only a typed wish is known, by the nearness of texts."""
-    return recommend_for_wish(
+    lists = recommend_for_wish(
         model.text, model.data.dataset, wish, k, choose_device(), workspace.cache, model.ranker
     )
+    return _with_cold(model.data, lists)
 
 
 def training_json(record: ModelRecord) -> dict[str, Any]:
@@ -315,102 +268,18 @@ def _lists(model: LoadedModel, requests: Sequence[ListRequest], k: int, rerank: 
     """The lists; who has no history is served by popularity where the ranker knows nothing better."""
     data, popularity = model.data, None
     if isinstance(model.ranker, ImportedLists) and all(request.user_id for request in requests):
-        return listed(model.ranker, data.dataset, [request.user_id for request in requests], k)
+        return _with_cold(data, listed(model.ranker, data.dataset, [one.user_id for one in requests], k))
     if any(len(request.history) == 0 for request in requests):
         popularity = item_counts(histories(data.dataset, data.split, "valid"), data.dataset.n_items)
     reranker = None if rerank is None else reranker_of(model.ranker, data.dataset, data.split, rerank)
-    return recommend(model.ranker, data.dataset, requests, k, popularity, reranker)
+    return _with_cold(data, recommend(model.ranker, data.dataset, requests, k, popularity, reranker))
 
 
-_LOG: TypeAdapter[TrainingLog | None] = TypeAdapter(TrainingLog | None)
-_VERIFICATION: TypeAdapter[Verification | None] = TypeAdapter(Verification | None)
-
-
-def keep_model(
-    workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str
-) -> None:
-    """Keeps a model with its figures under a name."""
-    summary = _summary(trained, preset)
-    workspace.add_model(name, data.record.id, summary, lambda folder: _write(trained, preset, folder))
-
-
-def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
-    log, ranker = trained.log, trained.ranker
-    return {
-        "ranker": trained.ranker_name,
-        "preset": preset,
-        "epochs": len(log.epochs) if log else 0,
-        "seconds": trained.seconds,
-        "interactions_per_s": float(np.mean([epoch.targets_per_s for epoch in log.epochs])) if log else None,
-        "peak_memory_bytes": trained.peak_memory_bytes,
-        "valid": trained.valid.summary(),
-        "test": trained.test.summary(),
-        "verified": trained.verification is not None and trained.verification.verified,
-        "warning": trained.text.warning if trained.text else "",
-        **({"weights": _weights(ranker)} if isinstance(ranker, EnsembleRanker) else {}),
-    }
-
-
-def _weights(ensemble: EnsembleRanker) -> dict[str, float]:
-    names = [member.name for member in ensemble.members]
-    return dict(zip(names, ensemble.weights.tolist(), strict=True))
+def _with_cold(data: LoadedDataset, lists: pd.DataFrame) -> pd.DataFrame:
+    items = pd.Index(data.dataset.items["item_id"]).get_indexer(pd.Index(lists["item_id"])) + 1
+    return lists.assign(cold=are_cold(data.dataset, data.split, items))
 
 
 def _member(workspace: Workspace, record: ModelRecord, data: LoadedDataset) -> Inner:
     model = open_model(workspace, record.id, data)
     return Inner(record.name, model.ranker_name, model.settings, model.ranker)
-
-
-def _write(trained: TrainedModel, preset: str, folder: Path) -> None:
-    save_ranker(trained.ranker, folder / WEIGHTS_FILE)
-    ranks = pd.DataFrame(to_columns(trained.valid) | to_columns(trained.test))
-    ranks.to_parquet(folder / RANKS_FILE, index=False)
-    if (text := trained.text) is not None and text.ngrams is not None:
-        text.ngrams.save(folder / NGRAMS_FILE)
-    write_json(
-        folder / MODEL_FILE,
-        {
-            "version": MODEL_VERSION,
-            "ranker": trained.ranker_name,
-            "preset": preset,
-            "settings": trained.settings.model_dump(mode="json"),
-            "seed": trained.seed,
-            "coverage": {"valid": trained.valid.coverage, "test": trained.test.coverage},
-            "gini": {"valid": trained.valid.lists.gini, "test": trained.test.lists.gini},
-            "text": None if text is None else _text_facts(text),
-            "log": _LOG.dump_python(trained.log, mode="json"),
-            "verification": _VERIFICATION.dump_python(trained.verification, mode="json"),
-        },
-    )
-
-
-def _evaluation(kept: dict[str, Any], ranks: pd.DataFrame, part: Literal["valid", "test"]) -> Evaluation:
-    gini = kept.get("gini", {}).get(part, float("nan"))  # not kept by earlier versions
-    return from_columns(ranks, part, KEPT_K, kept["coverage"][part], gini)
-
-
-def _text_facts(text: TextVectors) -> dict[str, Any]:
-    return {
-        "encoder": text.encoder,
-        "unknown_share": text.unknown_share,
-        "warning": text.warning,
-        "cosine_to_fp32": text.cosine_to_fp32,
-        "pooling": text.options.pooling,
-        "precision": text.options.precision,
-    }
-
-
-def _text(kept: dict[str, Any], ranker: Ranker, folder: Path) -> TextVectors | None:
-    facts: dict[str, Any] | None = kept["text"]
-    if facts is None:
-        return None
-    ngrams = folder / NGRAMS_FILE
-    return TextVectors(
-        vectors=ranker.tensors()["item_vectors.text"][1:].numpy(),
-        encoder=facts["encoder"],
-        unknown_share=facts["unknown_share"],
-        warning=facts["warning"],
-        options=EncoderOptions(facts.get("pooling", "auto"), facts.get("precision", "auto")),
-        cosine_to_fp32=facts.get("cosine_to_fp32"),
-        ngrams=load_ngrams(ngrams) if ngrams.is_file() else None,
-    )

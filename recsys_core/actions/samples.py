@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from recsys_core.actions.data import INTERACTIONS_CSV, ingest_shop
-from recsys_core.actions.models import MODEL_FILE, train
+from recsys_core.actions.loaded import MODEL_FILE
+from recsys_core.actions.models import train
 from recsys_core.data.simulate import simulate_shop, write_shop
 from recsys_core.errors import NotFoundError, StoreError
 from recsys_core.files import check_sha256, read_json, write_json

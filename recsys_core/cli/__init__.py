@@ -6,6 +6,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 """
 
 from recsys_core.cli import (
+    added_items,
     audit_checks,
     causes,
     cohorts,
@@ -37,6 +38,7 @@ from recsys_core.cli import (
 from recsys_core.cli.output import app
 
 __all__ = [
+    "added_items",
     "app",
     "audit_checks",
     "causes",

@@ -75,6 +75,8 @@ def recommend(
 def _write(reply: Answer, lists: pd.DataFrame, out: Path | None) -> None:
     rows = [{str(key): value for key, value in row.items()} for row in lists.to_dict("records")]
     text = f"{len(lists):,} rows in {out}" if out else table_text(rows, SHOWN_COLUMNS)
+    if not out and (cold := list(dict.fromkeys(lists.loc[lists["cold"], "item_id"]))):
+        text += f"\nnote: fewer than five people touched {', '.join(cold)} in training"
     others = sorted(set(lists["source"]) - {"history", "imported"})
     if others and not out:
         text += f"\nnote: without a history, made from {' or '.join(others)}"

@@ -26,6 +26,9 @@ def search(
     preset: PresetOption = "balanced",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     set: SetOption = None,
+    over: Annotated[
+        list[str] | None, typer.Option(help="Search these settings alone: loss,block,dropout; repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File for `reclens train --settings`.")] = None,
     device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
@@ -38,7 +41,7 @@ def search(
     except ModuleNotFoundError as error:
         raise ConfigError("a search needs Optuna; install it with: pip install 'reclens[search]'") from error
     reply = answer(workspace, json)
-    what = Search(ranker, preset, tuple(set or []), trials, 60 * minutes, seed)
+    what = Search(ranker, preset, tuple(set or []), trials, 60 * minutes, seed, tuple(listed(over or [])))
 
     def follow(trial: Trial) -> None:
         reply.progress((trial.number + 1) / trials, f"Trial {trial.number}: {trial.valid_ndcg}")

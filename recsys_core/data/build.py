@@ -67,9 +67,34 @@ def build_tables(request: ReadRequest, work: Path) -> None:
         _build(request, work, cleaner)
 
 
+def build_items(request: ReadRequest, work: Path) -> None:
+    """Writes the items of the file `request.interactions`, which is a catalogue, and the rows set aside.
+
+    Raises:
+        DataError: the file can't be read, lacks an id, or leaves no usable row.
+    """
+    source, rejects = open_source(request.interactions), RejectWriter(_rejects_path(work))
+    raw = _read_member(source, choose_members(source, "items").of("items"), work, rejects)
+    rejects.close()
+    _check_named_columns(request.mapping, [raw])
+    file = RawFile("items", raw, _mapping(request.mapping, raw, "items"))
+    with closing(Cleaner(work, request.limits.memory_bytes // _MEMORY_PART)) as cleaner:
+        _begin_rejected(cleaner, work)
+        cleaner.run("CREATE TABLE interactions (row BIGINT, f1 VARCHAR, reason VARCHAR)")
+        texts = _judge_side(cleaner, file, "items")
+        if cleaner.count("FROM items_judged") == 0:
+            raise DataError(_nothing_usable(cleaner, raw))
+        write_items(cleaner, [], [], texts, request.folder / ITEMS)
+        _write_rejected(cleaner, [file], request.folder / REJECTED)
+
+
+def _begin_rejected(cleaner: Cleaner, work: Path) -> None:
+    cleaner.run(f"CREATE TABLE rejected AS SELECT * FROM read_parquet({literal(str(_rejects_path(work)))})")
+
+
 def _build(request: ReadRequest, work: Path, cleaner: Cleaner) -> None:
     files = _read_files(request, work)
-    cleaner.run(f"CREATE TABLE rejected AS SELECT * FROM read_parquet({literal(str(_rejects_path(work)))})")
+    _begin_rejected(cleaner, work)
     main = files["interactions"]
     fields = interaction_fields(cleaner.db, main.raw, main.mapping)
     own_texts = item_fields(main.raw, main.mapping)
@@ -216,10 +241,14 @@ def _check_rows_are_left(cleaner: Cleaner, raw: RawTable, n_below: int) -> None:
         raise DataError(
             f"{raw.label}: no row is left; the rating of {n_below:,} is lower than asked for, or missing"
         )
-    row, reason = cleaner.row("SELECT row, reason FROM rejected ORDER BY row LIMIT 1")
-    raise DataError(
-        f"{raw.label}: none of its {raw.n_read:,} rows can be used; the first, row {row}: {reason}"
-    )
+    raise DataError(_nothing_usable(cleaner, raw))
+
+
+def _nothing_usable(cleaner: Cleaner, raw: RawTable) -> str:
+    found = cleaner.row("SELECT row, reason FROM rejected ORDER BY row LIMIT 1")
+    if not found:
+        return f"{raw.label} has no row"
+    return f"{raw.label}: none of its {raw.n_read:,} rows can be used; the first, row {found[0]}: {found[1]}"
 
 
 def _write_rejected(cleaner: Cleaner, files: list[RawFile], path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from recsys_core.data.build import build_tables, read_sample
+from recsys_core.data.build import build_items, build_tables, read_sample
 from recsys_core.data.read_request import ERROR, PREVIEW, TOLD, WORK, ReadLimits, ReadRequest
 from recsys_core.errors import DataError, RecsysError
 from recsys_core.files import write_json
@@ -57,7 +57,9 @@ def run(request: ReadRequest) -> None:
     work = request.folder / WORK
     work.mkdir()
     try:
-        if request.preview_as is None:
+        if request.only_items:
+            build_items(request, work)
+        elif request.preview_as is None:
             build_tables(request, work)
         else:
             _write_preview(request, work)

@@ -43,6 +43,7 @@ class ReadRequest:
         preview_as: show only the first rows, read as a file of this kind.
         folder: where the child writes, and nowhere else.
         limits: where the child is stopped.
+        only_items: `interactions` is a catalogue of items, and nothing else is to be read.
     """
 
     interactions: Path
@@ -54,6 +55,7 @@ class ReadRequest:
     preview_as: Kind | None
     folder: Path
     limits: ReadLimits
+    only_items: bool = False
 
     def cpu_seconds(self) -> int:
         """The processor time that this request may take."""

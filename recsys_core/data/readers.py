@@ -17,7 +17,14 @@ import pandas as pd
 from recsys_core.data.mapping import Kind, Mapping
 from recsys_core.data.read_request import ERROR, PREVIEW, TOLD, WORK, ReadLimits, ReadRequest
 from recsys_core.data.schema import Role, Tables
-from recsys_core.data.validate import INTERACTIONS, ITEMS, USERS, ValidationReport, read_own_parquet
+from recsys_core.data.validate import (
+    INTERACTIONS,
+    ITEMS,
+    REJECTED,
+    USERS,
+    ValidationReport,
+    read_own_parquet,
+)
 from recsys_core.errors import ConfigError, DataError, RecsysError, StoreError
 from recsys_core.files import read_json, write_atomically
 
@@ -156,6 +163,31 @@ def import_files(
         )
     )
     return ValidationReport.load(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItems:
+    """Items of a catalogue's file, and the rows that were set aside.
+
+    Attributes:
+        items: as in `Tables`.
+        rejected: `file`, `row`, `column` and `reason`.
+    """
+
+    items: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def read_items(path: Path, mapping: Mapping | None = None, limits: ReadLimits | None = None) -> ReadItems:
+    """The items of a file, and nothing else.
+
+    Raises:
+        DataError: it can't be read, lacks the id, or leaves no usable row.
+    """
+    with _temporary_folder() as folder:
+        said, where = mapping or Mapping(), limits or ReadLimits()
+        _run_child(ReadRequest(path, None, None, said, None, None, None, folder, where, only_items=True))
+        return ReadItems(read_own_parquet(folder / ITEMS), read_own_parquet(folder / REJECTED))
 
 
 def write_tables(tables: Tables, folder: Path) -> None:

@@ -16,7 +16,7 @@ from recsys_core.ranker.profile import ProfileRanker
 
 
 def add_items(ranker: NeuralRanker, text_vectors: Tensor, traits: Tensor | None = None) -> NeuralRanker:
-    """A ranker that knows more items, which follow its own in number; its own are scored as before.
+    """A ranker that knows more items, which follow its own in number; its own keep their scores to the bit.
 
     Args:
         ranker: trained with texts; it stays as it is.
@@ -35,11 +35,14 @@ def add_items(ranker: NeuralRanker, text_vectors: Tensor, traits: Tensor | None 
             f"{own_text.shape[1]}; encode them by the same encoder"
         )
     grown, n_new = copy.deepcopy(ranker), len(text_vectors)
+    if n_new == 0:
+        return grown.eval()
     grown.n_items += n_new
     vectors = grown.item_vectors
+    n_trained, vectors.parts = vectors.parts[0], (*vectors.parts, n_new)
     vectors.text = torch.cat([own_text, text_vectors.to(own_text)])
     if vectors.id is not None:
-        average = vectors.id.weight.detach()[1:].mean(0).expand(n_new, -1)
+        average = vectors.id.weight.detach()[1:n_trained].mean(0).expand(n_new, -1)
         vectors.id = nn.Embedding.from_pretrained(
             torch.cat([vectors.id.weight.detach(), average]), freeze=False
         )

@@ -25,6 +25,7 @@ from recsys_core.ranker.threads import map_in_threads
 
 SCORING_BATCH = 512  # people whose scores are worked out together
 ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
+PARTS = "item_vectors.parts"
 LENGTH_STEP = 8  # of encoded batches: oneDNN makes a kernel for each shape of a bfloat16 product
 
 
@@ -130,7 +131,12 @@ class Prediction:
 
 
 class ItemVectors(nn.Module):
-    """Vectors of all items: a learned one by id plus a projection of the item's text."""
+    """Vectors of all items: a learned one by id plus a projection of the item's text.
+
+    Attributes:
+        parts: how many rows, the padding's among the first of them, came in training and how many with each
+            later addition. What is worked out part by part has the same bits however many parts follow.
+    """
 
     def __init__(
         self, n_items: int, embedding_size: int, text_vectors: Tensor | None, use_id: bool = True
@@ -138,6 +144,7 @@ class ItemVectors(nn.Module):
         super().__init__()
         if text_vectors is None and not use_id:
             raise ConfigError("an item needs its id or its text, and both are switched off")
+        self.parts: tuple[int, ...] = (n_items + 1,)
         self.id = nn.Embedding(n_items + 1, embedding_size) if use_id else None
         if self.id is not None:
             nn.init.normal_(self.id.weight, std=embedding_size**-0.5)
@@ -151,12 +158,17 @@ class ItemVectors(nn.Module):
         """[V, d] one vector an item; row 0, "no item in particular", is the mean of the others."""
         vectors = self.id.weight if self.id is not None else torch.zeros((), device=self.device)
         if self.text is not None and self.projection is not None:
-            vectors = vectors + self.projection(self.text.to(self.projection.weight.dtype))
+            vectors = vectors + self._by_part(self.projection, self.text.to(self.projection.weight.dtype))
         return torch.cat([vectors[1:].mean(0, keepdim=True), vectors[1:]])
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    def _by_part(self, layer: nn.Module, rows: Tensor) -> Tensor:
+        """[V, …] of a layer; a product's last bits may depend on how many rows it has."""
+        parts = [layer(part) for part in rows.split(self.parts)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 class HistoryEmbedding(nn.Module):
@@ -230,8 +242,12 @@ class NeuralRanker(nn.Module):
         scores = np.empty((len(histories), self.n_items + 1), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(states), SCORING_BATCH):
-                rows = slice(start, start + SCORING_BATCH)
-                scores[rows] = self.logits(states[rows], frozen.vectors, self.item_bias).float().cpu().numpy()
+                rows, first = slice(start, start + SCORING_BATCH), 0
+                for n in self.item_vectors.parts:
+                    items = slice(first, first + n)
+                    logits = self.logits(states[rows], frozen.vectors[items], self.item_bias[items])
+                    scores[rows, items] = logits.float().cpu().numpy()
+                    first += n
         return scores
 
     def states(self, histories: Histories, precision: torch.dtype = torch.float32) -> Tensor:
@@ -283,8 +299,10 @@ class NeuralRanker(nn.Module):
             self.item_bias.copy_(share.log() - share.log().mean())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that was learned, and the frozen text vectors."""
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        """Everything that was learned, the frozen text vectors, and the parts where items were added."""
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        parts = self.item_vectors.parts
+        return kept if len(parts) == 1 else kept | {PARTS: torch.tensor(parts)}
 
 
 def _groups(order: IntArray, lengths: IntArray) -> list[IntArray]:

@@ -32,7 +32,7 @@ from recsys_core.ranker.hybrid import HybridRanker
 from recsys_core.ranker.inner import Inner, unpack
 from recsys_core.ranker.lstm import RecurrentRanker
 from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transitions, load_neighbours
-from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.neural import PARTS, NeuralRanker
 from recsys_core.ranker.popularity import fit_popularity, load_popularity
 from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.protocol import Ranker
@@ -173,7 +173,9 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             n_items = len(tensors["item_bias"]) - 1
             text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)
             ranker = new_neural_ranker(settings, n_items, text, events, ProfileColumns.kept_in(tensors))
-            ranker.load_state_dict(tensors)
+            ranker.load_state_dict({name: tensor for name, tensor in tensors.items() if name != PARTS})
+            if PARTS in tensors:
+                ranker.item_vectors.parts = tuple(tensors[PARTS].tolist())
             return ranker.to(device).eval()
 
 

@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_core.data.dataset import Dataset
+from recsys_core.data.dataset import Dataset, IntArray
 from recsys_core.data.split import Split, all_targets, histories
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.metrics.ranking import per_person
@@ -37,6 +37,16 @@ class Slice:
     n_users: int
     n_targets: int
     figures: dict[str, float]
+
+
+def are_cold(dataset: Dataset, split: Split, items: IntArray) -> NDArray[np.bool_]:
+    """[len(items)] which of these item numbers are cold; much quicker than looking at all of them."""
+    known, asked = histories(dataset, split, "valid"), np.zeros(dataset.n_items + 1, dtype=bool)
+    asked[items] = True
+    theirs = asked[known.items]
+    pairs = np.unique(known.rows[theirs] * (dataset.n_items + 1) + known.items[theirs])
+    n_people = np.bincount(pairs % (dataset.n_items + 1), minlength=dataset.n_items + 1)
+    return n_people[items] < COLD_BELOW
 
 
 def evaluate_slices(

@@ -10,12 +10,13 @@ from optuna.trial import Trial as OptunaTrial
 
 from recsys_core.config import Settings, make_settings
 from recsys_core.errors import CancelledError, ConfigError, RecsysError
-from recsys_core.trainer.search_space import Choice, Space, search_space
+from recsys_core.trainer.search_space import Choice, Space, Value, matters, search_space
 
 WARM_UP_TRIALS, WARM_UP_EPOCHS = 4, 1  # none is cut short before
 
 Report = Callable[[int, float], None]
 Attempt = Callable[[Settings, Report], float]
+Drawn = dict[str, float | Value]
 Outcome = Literal["whole", "cut short", "failed"]
 
 
@@ -34,7 +35,7 @@ class Trial:
     """
 
     number: int
-    tried: dict[str, float]
+    tried: Drawn
     settings: Settings
     valid_ndcg: float | None
     n_reports: int
@@ -61,6 +62,7 @@ class Search:
         n_trials: at most.
         seconds: at most; a trial that is under way then is cut short.
         seed: decides what is drawn.
+        over: the settings to search; () = all that are worth it.
     """
 
     ranker: str
@@ -69,6 +71,7 @@ class Search:
     n_trials: int
     seconds: float
     seed: int
+    over: tuple[str, ...] = ()
 
 
 def search(
@@ -89,7 +92,7 @@ def search(
         ConfigError: bad settings, nothing to search, or no trial came to a figure.
     """
     base = make_settings(what.ranker, what.preset, what.changes)
-    space = search_space(base, {change.partition("=")[0].strip() for change in what.changes})
+    space = search_space(base, {change.partition("=")[0].strip() for change in what.changes}, what.over)
     _check(what, space)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
@@ -101,7 +104,7 @@ def search(
     trials, end = list[Trial](), clock() + what.seconds
     while len(trials) < what.n_trials and (not trials or clock() < end):
         asked = study.ask()
-        trial, state = _tried(what, space, asked, attempt, lambda: clock() >= end)
+        trial, state = _tried(what, base, space, asked, attempt, lambda: clock() >= end)
         value = trial.valid_ndcg if state is optuna.trial.TrialState.COMPLETE else None
         study.tell(asked, value, state=state)
         trials.append(trial)
@@ -110,9 +113,14 @@ def search(
 
 
 def _tried(
-    what: Search, space: Space, asked: OptunaTrial, attempt: Attempt, is_over: Callable[[], bool]
+    what: Search,
+    base: Settings,
+    space: Space,
+    asked: OptunaTrial,
+    attempt: Attempt,
+    is_over: Callable[[], bool],
 ) -> tuple[Trial, optuna.trial.TrialState]:
-    drawn = _draw(space, asked)
+    drawn = _draw(base, space, asked)
     settings = make_settings(
         what.ranker, what.preset, [*what.changes, *(f"{name}={value}" for name, value in drawn.items())]
     )
@@ -138,11 +146,13 @@ def _tried(
         return ended("failed", best, str(error)), optuna.trial.TrialState.FAIL
 
 
-def _draw(space: Space, asked: OptunaTrial) -> dict[str, float]:
-    drawn: dict[str, float] = {}
+def _draw(base: Settings, space: Space, asked: OptunaTrial) -> Drawn:
+    drawn: Drawn = {}
     for name, values in space.items():
+        if not matters(name, drawn, base):
+            continue
         if isinstance(values, Choice):
-            drawn[name] = asked.suggest_categorical(name, values.values)  # pyright: ignore[reportArgumentType]
+            drawn[name] = asked.suggest_categorical(name, values.values)
         elif values.is_whole:
             drawn[name] = asked.suggest_int(
                 name, int(values.low), int(values.high), log=values.is_logarithmic
@@ -167,7 +177,9 @@ def _check(what: Search, space: Space) -> None:
         problems.append(f"trials is {what.n_trials}, but it must be a whole number from 1")
     if what.seconds <= 0:
         problems.append(f"minutes is {what.seconds / 60:g}, but it must be a number above 0")
-    if not space:
+    if unsearched := [name for name in what.over if name not in space]:
+        problems.append(f"{', '.join(unsearched)} can't be searched for {what.ranker}")
+    elif not space:
         problems.append(f"{what.ranker} has nothing to search that isn't fixed")
     if problems:
         raise ConfigError("; ".join(problems))
