@@ -139,9 +139,9 @@ def find_worst_subgroup(values: "pd.Series[float]", users: pd.DataFrame, search:
     halves, draws = (np.random.default_rng([search.seed, crc32(part)]) for part in (b"halves", b"draws"))
     searching = np.zeros(len(numbers), dtype=bool)
     searching[halves.permutation(len(numbers))[: len(numbers) // 2]] = True
-    _check_enough(numbers[searching], numbers[~searching])
     cells = _cells(labels)
     tried = _subgroups(cells, searching, search)
+    _check_enough(numbers[searching], numbers[~searching])
     t = _welch_t(cells, tried, numbers, searching)
     for chosen in np.argsort(t, kind="stable"):
         inside = tried.members[:, chosen][cells.of_person]
