@@ -12,7 +12,7 @@ from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.actions.imported import check_askable, is_imported
 from recsys_core.actions.kept_models import keep_model, open_model
 from recsys_core.actions.loaded import WEIGHTS_FILE, LoadedModel
-from recsys_core.config import EnsembleSettings, Settings, make_settings
+from recsys_core.config import EnsembleSettings, Settings, TransformerSettings, make_settings
 from recsys_core.data.split import AsOf, histories
 from recsys_core.errors import ConfigError
 from recsys_core.pipeline import (
@@ -34,6 +34,7 @@ from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.processes import joined_processes
 from recsys_core.trainer.recipe import Epoch
+from recsys_core.trainer.teachers import TEACHERS
 
 
 def train(
@@ -88,12 +89,20 @@ def train(
 
 
 def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settings) -> list[ModelRecord]:
-    """The trained models that an ensemble is to be made of; none for other rankers.
+    """The trained models that an ensemble is to be made of, or a transformer's teachers; else none.
 
     Raises:
         NotFoundError: one of them isn't there.
-        ConfigError: fewer than two, one twice, or one that learned from other data.
+        ConfigError: fewer than an ensemble needs, one twice, or one that learned from other data.
     """
+    if isinstance(settings, TransformerSettings):
+        records = [workspace.resolve("model", name) for name in settings.teacher_names]
+        _check_same_data(records, dataset)
+        if mute := [record.name for record in records if record.details.get("ranker") not in TEACHERS]:
+            raise ConfigError(
+                f"{', '.join(mute)} can't teach; teachers are models of {' and '.join(TEACHERS)}"
+            )
+        return records
     if not isinstance(settings, EnsembleSettings):
         return []
     records = [workspace.resolve("model", name) for name in settings.member_names]
@@ -104,21 +113,25 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"an ensemble is made of 2 or more different trained models, and members is "
             f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
         )
-    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
-        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    _check_same_data(records, dataset)
     lists = [record.name for record in records if is_imported(record)]
     if lists:
         raise ConfigError(f"{', '.join(lists)}: imported lists have no scores, so an ensemble can't use them")
-    if grown := [record.name for record in records if record.details.get("n_added")]:
-        raise ConfigError(
-            f"{', '.join(grown)} knows items that the data set hasn't, so an ensemble can't use it; take the "
-            "model that the items were added to"
-        )
     if settings.weights and len(settings.weight_values) != len(records):
         raise ConfigError(
             f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
         )
     return records
+
+
+def _check_same_data(records: list[ModelRecord], dataset: DatasetRecord) -> None:
+    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
+        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    if grown := [record.name for record in records if record.details.get("n_added")]:
+        raise ConfigError(
+            f"{', '.join(grown)} knows items that the data set hasn't, so no model can be made of it; take the "
+            "model that the items were added to"
+        )
 
 
 def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", k: int = 10) -> Evaluation:
