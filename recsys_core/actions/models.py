@@ -129,8 +129,8 @@ def _check_same_data(records: list[ModelRecord], dataset: DatasetRecord) -> None
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
     if grown := [record.name for record in records if record.details.get("n_added")]:
         raise ConfigError(
-            f"{', '.join(grown)} knows items that the data set hasn't, so no model can be made of it; take the "
-            "model that the items were added to"
+            f"{', '.join(grown)} knows items that the data set hasn't, so no model can be made of it; take "
+            "the model that the items were added to"
         )
 
 
