@@ -117,11 +117,6 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
     lists = [record.name for record in records if is_imported(record)]
     if lists:
         raise ConfigError(f"{', '.join(lists)}: imported lists have no scores, so an ensemble can't use them")
-    if grown := [record.name for record in records if record.details.get("n_added")]:
-        raise ConfigError(
-            f"{', '.join(grown)} knows items that the data set hasn't, so an ensemble can't use it; take the "
-            "model that the items were added to"
-        )
     if settings.weights and len(settings.weight_values) != len(records):
         raise ConfigError(
             f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
@@ -132,6 +127,11 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
 def _check_same_data(records: list[ModelRecord], dataset: DatasetRecord) -> None:
     if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
         raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    if grown := [record.name for record in records if record.details.get("n_added")]:
+        raise ConfigError(
+            f"{', '.join(grown)} knows items that the data set hasn't, so no model can be made of it; take "
+            "the model that the items were added to"
+        )
 
 
 def evaluate_model(model: LoadedModel, part: Literal["valid", "test"] = "test", k: int = 10) -> Evaluation:
