@@ -9,6 +9,7 @@ from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
 from ui.reason_choices import choose_baseline, choose_item, choose_method, say_what_was_lacking
+from ui.reason_cohort import draw_cohort
 from ui.reason_curves import draw_curves
 from ui.reason_export import evidence_button
 from ui.reason_part_views import (
@@ -89,3 +90,4 @@ if context is not None and context.model is not None:
             with errors_as_sentences():
                 show(loaded, context)
         draw_model_report(loaded)
+        draw_cohort(loaded, context)
