@@ -10,8 +10,10 @@ from ui.people import history_table
 from ui.person_finder import choose_person
 from ui.reason_choices import choose_baseline, choose_item, choose_method, say_what_was_lacking
 from ui.reason_cohort import draw_cohort
+from ui.reason_concepts import draw_concepts
 from ui.reason_curves import draw_curves
 from ui.reason_export import evidence_button
+from ui.reason_influence import draw_influence
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
@@ -73,6 +75,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
     if explanation.verification is not None:
         draw_verification(explanation.verification)
     draw_side_by_side(model, chosen.user, item, method, chosen.as_of)
+    draw_influence(model, chosen.user, item, chosen.as_of)
     evidence_button(model, explanation, chosen.as_of)
 
 
@@ -90,4 +93,5 @@ if context is not None and context.model is not None:
             with errors_as_sentences():
                 show(loaded, context)
         draw_model_report(loaded)
+        draw_concepts(loaded, context)
         draw_cohort(loaded, context)
