@@ -4,7 +4,7 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel, list_source
 from ui import cache, state
-from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header
+from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header, refusal
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
@@ -21,6 +21,7 @@ from ui.reason_part_views import (
     draw_smallest_change,
     draw_without_history,
 )
+from ui.reason_refusals import why_refused
 from ui.reason_views import (
     draw_contributions,
     draw_faithfulness,
@@ -45,6 +46,10 @@ def show(model: LoadedModel, chosen: Context) -> None:
         baseline = choose_baseline(model, method, chosen)
     say_what_was_lacking(chosen, method, baseline)
     if item is None or chosen.user is None:
+        return
+    refused = why_refused(model, chosen.user, item, method, chosen.as_of)
+    if refused is not None:
+        refusal(refused)
         return
     title = safe(model.data.dataset.titles[model.data.dataset.item_number(item)])
     if history_table(model.data, chosen.user, chosen.as_of).empty:

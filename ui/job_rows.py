@@ -46,7 +46,8 @@ def state_badge(job: JobRecord) -> None:
 
 def progress_line(job: JobRecord) -> None:
     """The bar of a job under way, with what it is doing and about how long it will take."""
-    parts = [f"{job.progress:.0%}", safe(job.message) if job.message else t(f"jobs.state_{job.state}")]
+    doing = t("jobs.doing_explain") if job.kind == "explain" else safe(job.message)
+    parts = [f"{job.progress:.0%}", doing if job.message else t(f"jobs.state_{job.state}")]
     left = seconds_left(job, time.time())
     if left is not None:
         parts.append(t("jobs.left", duration=about(left)))

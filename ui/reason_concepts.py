@@ -7,7 +7,7 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.explain.concepts import EVERYBODY, N_RANDOM, ConceptReport
 from recsys_core.ranker.neural import NeuralRanker
 from ui import answers, charts_reasons
-from ui.components import chart, errors_as_sentences
+from ui.components import chart, errors_as_sentences, refusal
 from ui.reasons import listed
 from ui.state import Context
 from ui.text import plain, safe, t
@@ -47,11 +47,21 @@ def draw_concepts(model: LoadedModel, chosen: Context) -> None:
         if not st.toggle(t("concepts.run"), key="explain_concepts_run"):
             return
         words = tuple(line.strip() for line in (typed or "").splitlines() if line.strip())
+        bad = next((line for line in words if not is_concept(line)), None)
+        if bad is not None:
+            refusal(t("concepts.bad_line", line=safe(bad)))
+            return
         item = chosen.item if about == "item" else None
         with errors_as_sentences():
             with st.spinner(t("concepts.running")):
                 report = answers.concepts(model, words, by or None, item, PEOPLE)
             _draw(report)
+
+
+def is_concept(line: str) -> bool:
+    """Whether a line names a concept and has a word for it."""
+    name, _, words = line.partition("=")
+    return bool(name.strip()) and any(word.strip() for word in words.split(","))
 
 
 def effects_table(report: ConceptReport) -> pd.DataFrame:
