@@ -78,9 +78,10 @@ def _draw_form(model: LoadedModel, chosen: Context, jobs: list[JobRecord]) -> No
             disabled=not groups,
         )
         where = (f"{attribute}={group}",) if attribute else ()
+        methods = quick_methods_of(model.ranker)
         k = columns[2].number_input("k", 1, MAX_K, value=chosen.k, key=f"cohort_k_{chosen.k}")
         method = columns[3].selectbox(
-            t("explain.method"), quick_methods_of(model.ranker), format_func=order_name, key="cohort_method"
+            t("explain.method"), methods, format_func=order_name, key=f"cohort_method_{methods[0]}"
         )
         if attribute:
             st.caption(t("cohort.small", least=SMALLEST_GROUP))

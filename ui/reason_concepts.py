@@ -42,7 +42,7 @@ def draw_concepts(model: LoadedModel, chosen: Context) -> None:
             t("concepts.about"),
             ("first", "item") if chosen.item else ("first",),
             format_func=lambda name: t(f"concepts.about_{name}"),
-            key="concepts_about",
+            key=f"concepts_about_{chosen.item is not None}",
         )
         if not st.toggle(t("concepts.run"), key="explain_concepts_run"):
             return
