@@ -4,13 +4,16 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel, list_source
 from ui import cache, state
-from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header
+from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header, refusal
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
 from ui.reason_choices import choose_baseline, choose_item, choose_method, say_what_was_lacking
+from ui.reason_cohort import draw_cohort
+from ui.reason_concepts import draw_concepts
 from ui.reason_curves import draw_curves
 from ui.reason_export import evidence_button
+from ui.reason_influence import draw_influence
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
@@ -18,6 +21,7 @@ from ui.reason_part_views import (
     draw_smallest_change,
     draw_without_history,
 )
+from ui.reason_refusals import why_refused
 from ui.reason_views import (
     draw_contributions,
     draw_faithfulness,
@@ -42,6 +46,10 @@ def show(model: LoadedModel, chosen: Context) -> None:
         baseline = choose_baseline(model, method, chosen)
     say_what_was_lacking(chosen, method, baseline)
     if item is None or chosen.user is None:
+        return
+    refused = why_refused(model, chosen.user, item, method, chosen.as_of)
+    if refused is not None:
+        refusal(refused)
         return
     title = safe(model.data.dataset.titles[model.data.dataset.item_number(item)])
     if history_table(model.data, chosen.user, chosen.as_of).empty:
@@ -72,6 +80,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
     if explanation.verification is not None:
         draw_verification(explanation.verification)
     draw_side_by_side(model, chosen.user, item, method, chosen.as_of)
+    draw_influence(model, chosen.user, item, chosen.as_of)
     evidence_button(model, explanation, chosen.as_of)
 
 
@@ -89,3 +98,5 @@ if context is not None and context.model is not None:
             with errors_as_sentences():
                 show(loaded, context)
         draw_model_report(loaded)
+        draw_concepts(loaded, context)
+        draw_cohort(loaded, context)

@@ -6,12 +6,13 @@ import streamlit as st
 from recsys_core.actions.jobs import job_log, list_jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.workspace import Workspace
-from ui import cache, state
-from ui.components import EXPLORE, TRAIN, empty_state, errors_as_sentences, page_header, table
+from ui import cache
+from ui.components import TRAIN, empty_state, errors_as_sentences, page_header, table
 from ui.job_rows import (
     cancel_button,
     job_label,
     job_title,
+    open_button,
     outcome,
     progress_line,
     resume_button,
@@ -84,9 +85,7 @@ def _one_job(workspace: Workspace, jobs: list[JobRecord]) -> None:
     st.caption(" · ".join(parts))
     outcome(job)
     resume_button(job, "resume_job")
-    if job.state == "done" and job.result and st.button(t("jobs.open_model"), key="open_job_model"):
-        state.update(dataset=job.spec["dataset"], model=job.result["model"])
-        st.switch_page(EXPLORE)
+    open_button(job, "open_job_model")
     with st.expander(t("jobs.log"), expanded=job.state in ("failed", "lost"), key="job_log"):
         st.code(job_log(workspace, job.id) or t("jobs.log_empty"), language=None, height=300)
 

@@ -15,9 +15,7 @@ from recsys_core.actions.models import LoadedModel, list_for_user, open_model, t
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.explain.components import Components
 from recsys_core.explain.history import METHODS, methods_of
-from recsys_core.explain.model_report import ModelReport, Parameter
 from recsys_core.store.workspace import Workspace
-from ui.model_report import paragraph
 from ui.reason_parts import (
     change_sentence,
     components_sentence,
@@ -189,27 +187,14 @@ def test_parts_that_hold_an_item_down_are_told_from_those_that_lift_it() -> None
 @pytest.mark.parametrize("ranker", ["popularity", "item_knn", "transformer"])
 def test_the_whole_model_is_described_when_it_is_asked_for(shop: BuiltWorkspace, ranker: str) -> None:
     app = open_page("explain", model=getattr(shop, ranker))
-    assert "Measured on 50 people" not in texts(app)
+    assert "intervals hold with 95" not in texts(app)
     app.toggle(key="explain_whole_run").set_value(True).run()
-    assert "Measured on 50 people" in texts(app)
+    assert "intervals hold with 95" in texts(app)
     numbers = shown(app, "Each parameter's share with its 95 % interval")
     assert (numbers["ci_low"] <= numbers["value"]).all() and (numbers["value"] <= numbers["ci_high"]).all()
     cohorts = shown(app, "The same in each cohort")
     assert cohorts["n"].min() >= 11
     assert not app.exception and not app.error
-
-
-def test_a_parameter_is_said_to_weigh_more_only_where_its_interval_says_so() -> None:
-    def last(low: float, high: float) -> str:
-        parameters = (
-            Parameter("age: last", 0.3, low, high, 0.2, 50),
-            Parameter("age: older", 0.5, 0.4, 0.6, 0.6, 50),
-        )
-        return paragraph(ModelReport(50, "counts", parameters, (), ()))
-
-    assert "weighs more than an average one" in last(0.25, 0.35)
-    assert "can't be told" in last(0.15, 0.35)
-    assert "weighs less than an average one" in last(0.1, 0.15)
 
 
 def test_somebody_without_a_history_is_explained_by_popularity(

@@ -116,6 +116,12 @@ def test_the_page_compares_with_what_is_chosen_and_the_evidence_says_so(
     assert values == pytest.approx(explanation.attributions.values.tolist())
 
 
+def test_evidence_has_null_for_what_is_no_number(model: LoadedModel) -> None:
+    found = explain_item(model, person(model))
+    endless = replace(found, attributions=replace(found.attributions, score=float("-inf")))
+    assert json.loads(evidence_json(model, endless, "now"))["score"] is None
+
+
 @pytest.mark.slow
 def test_a_link_that_asks_for_what_a_model_lacks_gets_the_nearest_in_a_sentence(shop: BuiltWorkspace) -> None:
     app = open_page("explain", model=shop.transformer, baseline="mask")

@@ -104,6 +104,19 @@ def test_describe_gives_shares_intervals_and_a_paragraph(reclens: Command) -> No
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in found["parameters"])
     assert all(cohort["n"] >= 11 for cohort in found["cohorts"])
     assert "Measured on" in reclens.run("describe", "knn", "--people", "30").stdout
+    chinese = reclens.json("describe", "knn", "--people", "30", "--language", "zh")["text"]
+    assert chinese.endswith("区间的置信水平为 95 %。")
+
+
+def test_another_baseline_is_named_and_adds_up_from_another_score(reclens: Command) -> None:
+    own, other = (
+        reclens.json("explain", "net", "--user", "u003", "--baseline", name)
+        for name in ("padding", "mean-item")
+    )
+    assert (own["baseline_name"], other["baseline_name"]) == ("padding", "mean-item")
+    assert own["score"] == other["score"] and own["baseline_score"] != other["baseline_score"]
+    total = sum(row["attribution"] for row in other["attributions"])
+    assert total == pytest.approx(other["score"] - other["baseline_score"], abs=abs(other["delta"]) + 1e-6)
 
 
 def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -> None:
@@ -145,6 +158,8 @@ def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -
         (["explain", "knn", "--user", "u003", "--components"], "has no components"),
         (["explain", "knn", "--user", "u003", "--over", "i9999"], "no item 'i9999'"),
         (["describe", "knn", "--people", "3"], "at least 11"),
+        (["describe", "knn", "--people", "30", "--language", "fr"], "no language 'fr'; languages are en, zh"),
+        (["explain", "knn", "--user", "u003", "--baseline", "mask"], "counts has no baseline 'mask'"),
     ],
 )
 def test_bad_input_is_one_sentence(reclens: Command, words: list[str], sentence: str) -> None:

@@ -1,7 +1,8 @@
 """What a whole model goes by: planted rankers whose main parameters are known."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from hand_made import small_transformer, tables
 from recsys_core.data.dataset import Dataset, build_dataset
 from recsys_core.data.schema import Tables
 from recsys_core.data.split import Split, histories, leave_one_out
-from recsys_core.errors import DataError
+from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.model_phrases import CHINESE, ENGLISH, Phrases
 from recsys_core.explain.model_report import MIN_COHORT, ModelReport, Parameter, report_model
 from recsys_core.explain.model_words import describe
 from recsys_core.ranker.neighbours import NeighbourRanker
@@ -167,3 +169,39 @@ def test_nobody_with_a_history_is_a_sentence():
     dataset = build_dataset(tables([("ann", "a"), ("bob", "b")], [1, 2]))
     with pytest.raises(DataError, match="nobody"):
         report_model(PopularityRanker(np.ones(3)), dataset, leave_one_out(dataset))
+
+
+def test_a_parameter_is_said_to_weigh_more_only_where_its_interval_says_so() -> None:
+    def last(low: float, high: float) -> str:
+        parameters = (
+            Parameter("age: last", 0.3, low, high, 0.2, 50),
+            Parameter("age: older", 0.5, 0.4, 0.6, 0.6, 50),
+        )
+        return describe(ModelReport(50, "counts", parameters, (), ()))
+
+    assert "more than an average one; everything" in last(0.25, 0.35)
+    assert "not surely more or less" in last(0.15, 0.35)
+    assert "less than an average one; everything" in last(0.1, 0.15)
+
+
+def test_the_paragraph_says_the_same_in_chinese():
+    """The same figures in the same order, and not a word of English but the names in the data."""
+    report = reported(weights(np.ones((N_ITEMS, N_ITEMS))), world(["blue"] * 20 + ["green"] * 20))
+    english, chinese = describe(report), describe(report, "zh")
+    assert re.findall(r"\d+%", english) == re.findall(r"\d+%", chinese)
+    assert not re.search("[A-Za-z]", chinese)
+    assert chinese.endswith("人的首个推荐上测得；区间的置信水平为 95 %。")
+
+
+def test_every_phrase_names_the_same_values_in_both_languages():
+    for field in fields(Phrases):
+        english, chinese = getattr(ENGLISH, field.name), getattr(CHINESE, field.name)
+        if isinstance(english, dict):
+            assert english.keys() == chinese.keys()
+        else:
+            assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese)), field.name
+
+
+def test_another_language_is_refused():
+    with pytest.raises(ConfigError, match="no language 'fr'; languages are en, zh"):
+        describe(ModelReport(50, "counts", (), (), ()), "fr")

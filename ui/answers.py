@@ -13,10 +13,12 @@ import streamlit as st
 from recsys_core.actions.audit_questions import audited_users, plan_model
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.comparisons import Comparison
+from recsys_core.actions.concepts import find_concepts
 from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.group_comparisons import compare_opened, group_gains
+from recsys_core.actions.influences import TaughtBy, trace_influence
 from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
@@ -24,6 +26,7 @@ from recsys_core.actions.words import words_of_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.explain.components import Components
+from recsys_core.explain.concepts import ConceptReport
 from recsys_core.explain.contrast import Contrast
 from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
@@ -84,6 +87,18 @@ def addition(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf
 def words(model: LoadedModel, user_id: str, item_id: str, place: int, as_of: AsOf) -> WordChain:
     """The words of an item and of what stands at a place of the history; raises as `words_of_item`."""
     return _words(model, model.record.id, user_id, item_id, place, as_of)
+
+
+def influence(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> TaughtBy:
+    """Which training examples taught a score; raises what `trace_influence` raises."""
+    return _influence(model, model.record.id, user_id, item_id, as_of)
+
+
+def concepts(
+    model: LoadedModel, words: tuple[str, ...], by: str | None, item_id: str | None, n_people: int
+) -> ConceptReport:
+    """Which categories and typed concepts move scores; raises what `find_concepts` raises."""
+    return _concepts(model, model.record.id, words, by, item_id, n_people)
 
 
 def model_report(model: LoadedModel, n_people: int) -> ModelReport:
@@ -207,6 +222,23 @@ def _words(
     _model: LoadedModel, model_id: str, user_id: str, item_id: str, place: int, as_of: AsOf
 ) -> WordChain:
     return words_of_item(_model, user_id, item_id, as_of=as_of, places=[place])
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
+def _influence(_model: LoadedModel, model_id: str, user_id: str, item_id: str, as_of: AsOf) -> TaughtBy:
+    return trace_influence(_model, user_id, item_id, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
+def _concepts(
+    _model: LoadedModel,
+    model_id: str,
+    words: tuple[str, ...],
+    by: str | None,
+    item_id: str | None,
+    n_people: int,
+) -> ConceptReport:
+    return find_concepts(_model, words, by, item_id, n_people)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)

@@ -48,3 +48,39 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
     height = 96 + ROW_HEIGHT * len(names)
     figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 12, "b": 8}, showlegend=False)
     return figure
+
+
+def concept_bars(table: pd.DataFrame, value_title: str, most: int = 24) -> go.Figure:
+    """One bar a concept and group, furthest from 0 first: filled where it is sure, else hatched and grey.
+
+    Args:
+        table: `concept`, `group`, `score_change`, `p_adjusted`, `sure`.
+        value_title: of the value axis.
+        most: bars; the table has the others.
+    """
+    shown = table.sort_values("score_change", key=abs, ascending=False, kind="stable").head(most)
+    several = table["group"].nunique() > 1
+    names = [
+        literal(f"{concept} · {group}" if several else concept, 40)
+        for concept, group in zip(shown["concept"], shown["group"], strict=True)
+    ]
+    sure = shown["sure"].tolist()
+    colours = [
+        (MORE if change > 0 else LESS) if is_sure else GREY
+        for change, is_sure in zip(shown["score_change"], sure, strict=True)
+    ]
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            y=names,
+            x=shown["score_change"],
+            marker={"color": colours, "pattern": {"shape": ["" if is_sure else "/" for is_sure in sure]}},
+            customdata=shown["p_adjusted"],
+            hovertemplate="%{y}: %{x:+.4f}<br>p = %{customdata:.4f}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=value_title, zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY)
+    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category", automargin=True)
+    height = 96 + ROW_HEIGHT * len(names)
+    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 12, "b": 8}, showlegend=False)
+    return figure

@@ -77,6 +77,11 @@ def errors_as_sentences() -> Generator[None]:
         st.error(f"{safe(sentence(error))}\n\n{t(hint)}", icon=":material/error:")
 
 
+def refusal(why: str) -> None:
+    """Shows why something can't be done, in a sentence of the page's own, as an error is shown."""
+    st.error(f"{why}\n\n{t('frame.hint_input')}", icon=":material/error:")
+
+
 def sentence(error: object) -> str:
     """An error's message as a sentence: a capital at the front unless a name stands there, a full stop."""
     text = plain(error)

@@ -6,8 +6,8 @@ import streamlit as st
 
 from recsys_core.actions.jobs import can_resume, cancel_job, resume_job
 from recsys_core.store.records import JobRecord
-from ui import cache
-from ui.components import errors_as_sentences, sentence
+from ui import cache, state
+from ui.components import EXPLAIN, EXPLORE, errors_as_sentences, sentence
 from ui.text import about, has, plain, safe, t
 
 _COLOURS = {
@@ -33,6 +33,8 @@ def job_title(job: JobRecord) -> str:
     """What a job does, as markdown: "Train “Films v2” (Transformer)"."""
     name, ranker = job.spec.get("name", job.id), str(job.spec.get("ranker", ""))
     shown = t(f"rankers.{ranker}") if has(f"rankers.{ranker}") else safe(ranker)
+    if job.kind == "explain":
+        return t("jobs.title_explain", name=safe(name))
     return t("jobs.title_train", name=safe(name), ranker=shown) if job.kind == "train" else safe(job.kind)
 
 
@@ -44,7 +46,8 @@ def state_badge(job: JobRecord) -> None:
 
 def progress_line(job: JobRecord) -> None:
     """The bar of a job under way, with what it is doing and about how long it will take."""
-    parts = [f"{job.progress:.0%}", safe(job.message) if job.message else t(f"jobs.state_{job.state}")]
+    doing = t("jobs.doing_explain") if job.kind == "explain" else safe(job.message)
+    parts = [f"{job.progress:.0%}", doing if job.message else t(f"jobs.state_{job.state}")]
     left = seconds_left(job, time.time())
     if left is not None:
         parts.append(t("jobs.left", duration=about(left)))
@@ -81,7 +84,19 @@ def outcome(job: JobRecord) -> None:
     if job.error:
         st.error(safe(sentence(job.error)), icon=":material/error:")
     elif job.state == "cancelled":
-        st.caption(t("jobs.was_cancelled"))
+        st.caption(t("jobs.was_cancelled_explain" if job.kind == "explain" else "jobs.was_cancelled"))
+
+
+def open_button(job: JobRecord, key: str) -> None:
+    """Leads to what a finished job has made; nothing for any other."""
+    if job.state != "done" or not job.result or job.kind not in ("train", "explain"):
+        return
+    if st.button(t("jobs.open_reasons" if job.kind == "explain" else "jobs.open_model"), key=key):
+        if job.kind == "explain":
+            state.update(model=job.spec["model"])
+            st.switch_page(EXPLAIN)
+        state.update(dataset=job.spec["dataset"], model=job.result["model"])
+        st.switch_page(EXPLORE)
 
 
 def job_label(job: JobRecord) -> str:

@@ -4,14 +4,14 @@ import pandas as pd
 import streamlit as st
 
 from recsys_core.actions.models import LoadedModel
-from recsys_core.explain.model_report import AGES, CATEGORY, LIST_POPULARITY, ModelReport, Parameter
+from recsys_core.explain.model_report import ModelReport, Parameter
+from recsys_core.explain.model_words import PART, describe
 from ui import answers, charts
 from ui.components import chart, errors_as_sentences, table
-from ui.reasons import listed
-from ui.text import plain, t
+from ui.state import context
+from ui.text import plain, safe, t
 
 PEOPLE = 50
-PART = "part: "
 
 
 def draw_model_report(model: LoadedModel) -> None:
@@ -23,32 +23,12 @@ def draw_model_report(model: LoadedModel) -> None:
         with errors_as_sentences():
             with st.spinner(t("explain.asking")):
                 report = answers.model_report(model, PEOPLE)
-            st.markdown(paragraph(report))
+            st.markdown(safe(describe(report, context().lang)))
             numbers = parameters_table(report.parameters)
             figure = charts.interval_plot(numbers.rename(columns={"parameter": "group"}), t("reasons.share"))
             chart(figure, "explain_parameters", t("reasons.whole_alt"), numbers)
             if report.cohorts:
                 _draw_cohorts(report)
-
-
-def paragraph(report: ModelReport) -> str:
-    """The main parameters and their weight in sentences; nothing that the figures don't carry."""
-    found = {parameter.name: parameter for parameter in report.parameters}
-    sentences = [_of_parts(found)]
-    if AGES[0] in found and AGES[2] in found:
-        last, older = found[AGES[0]], found[AGES[2]]
-        weight = "more" if last.ci_low > last.even else "less" if last.ci_high < last.even else "same"
-        sentences.append(t("reasons.whole_ages", last=_share(last), older=_share(older)))
-        sentences.append(t(f"reasons.whole_last_{weight}"))
-    for name, key in ((CATEGORY, "whole_category"), (LIST_POPULARITY, "whole_popularity")):
-        if name in found:
-            values = {"share": _share(found[name]), "even": f"{found[name].even:.0%}"}
-            sentences.append(t(f"reasons.{key}", **values))
-    sentences.append(t("reasons.whole_basis", n=report.n_people))
-    whole = sentences[0]
-    for sentence in sentences[1:]:
-        whole = t("reasons.two_sentences", first=whole, second=sentence)
-    return whole
 
 
 def parameters_table(parameters: tuple[Parameter, ...]) -> pd.DataFrame:
@@ -81,19 +61,7 @@ def _draw_cohorts(report: ModelReport) -> None:
     )
 
 
-def _of_parts(found: dict[str, Parameter]) -> str:
-    parts = sorted((own for own in found.values() if own.name.startswith(PART)), key=lambda own: -own.value)
-    if not parts:
-        return t("reasons.whole_counts")
-    named = [f"{t(f'reasons.said_{own.name.removeprefix(PART)}')} ({_share(own)})" for own in parts]
-    return t("reasons.whole_parts", parts=listed(named))
-
-
 def _name(own: Parameter) -> str:
     if own.name.startswith(PART):
         return t(f"reasons.part_{own.name.removeprefix(PART)}")
     return t(f"reasons.parameter_{own.name}")
-
-
-def _share(own: Parameter) -> str:
-    return rf"{own.value:.0%} \[{own.ci_low:.0%}, {own.ci_high:.0%}\]"

@@ -13,6 +13,8 @@ from recsys_core.actions.models import LoadedModel, list_for_user
 from recsys_core.explain.attributions import Baseline, Method
 from recsys_core.explain.history import baselines_for
 from ui import state
+from ui.components import refusal
+from ui.reason_refusals import person_refused
 from ui.reasons import baseline_name, fitting_methods, order_name
 from ui.state import Context
 from ui.text import has, plain, safe, t
@@ -21,7 +23,14 @@ Name = TypeVar("Name", bound=str)
 
 
 def choose_item(model: LoadedModel, chosen: Context) -> str | None:
-    """Draws the choice among the items of the list; the item's id, or None where the list is empty."""
+    """Draws the choice among the items of the list; the item's id, or None where there is no list.
+
+    Nobody of a link's id, or a person who has touched everything, has none; that is said here.
+    """
+    refused = person_refused(model, chosen.user or "")
+    if refused is not None:
+        refusal(refused)
+        return None
     shown = list_for_user(model, chosen.user or "", chosen.k, chosen.as_of)
     titles = {
         str(item_id): f"{rank}. {plain(title)}"

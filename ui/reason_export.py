@@ -30,4 +30,5 @@ def evidence_json(model: LoadedModel, explanation: Explanation, as_of: AsOf) -> 
     """The answer of `reclens explain --json`, with the model, its data set and the moment in front."""
     asked = {"dataset": model.data.record.id, "model": model.record.id, "as_of": as_of}
     found = asked | explanation_json(model, explanation)
-    return json.dumps(found, ensure_ascii=False, allow_nan=False, indent=2).encode()
+    without_nan = json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is no JSON
+    return json.dumps(without_nan, ensure_ascii=False, indent=2).encode()

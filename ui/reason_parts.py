@@ -14,6 +14,7 @@ from recsys_core.explain.contrast import Contrast
 from recsys_core.explain.history import baselines_for
 from recsys_core.explain.standing import Change
 from ui import answers
+from ui.reason_refusals import method_refused
 from ui.reasons import baseline_name, fitting_methods, listed, main_reasons, order_name
 from ui.state import AsOf
 from ui.text import plain, safe, t
@@ -130,6 +131,10 @@ def side_by_side(
     columns, refused, dataset = dict[str, "pd.Series[float]"](), dict[str, str](), model.data.dataset
     history = question_about(model, user_id, item_id, as_of).history
     for way in ways:
+        why = method_refused(model, history, way.method)
+        if why is not None:
+            refused[way.name] = why
+            continue
         try:
             found = answers.attributions(model, user_id, item_id, way.method, as_of, way.baseline)
         except ConfigError as error:

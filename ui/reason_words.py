@@ -18,7 +18,7 @@ from ui.text import plain, t
 MORE, LESS = "0, 114, 178", "213, 94, 0"  # of the palette of Okabe and Ito, as the charts have them
 DARKEST = 0.45  # opacity; beyond it dark text would be hard to read
 NUMBERED = 0.3  # share of the strongest word from which a word has its number beside it
-UNSHADED = 0.02
+UNSHADED = 0.05
 
 
 def shaded(reasons: TextReasons) -> str:
@@ -78,7 +78,7 @@ def _shaded(word: Word, strongest: float) -> str:
     colour, line = (MORE, "solid") if word.value > 0 else (LESS, "dashed")
     style = (
         f"background-color: rgba({colour}, {DARKEST * share:.2f}); border-radius: 3px; padding: 1px 2px; "
-        f"border-bottom: 2px {line} rgb({colour})"
+        f"border-bottom: {2 if share >= NUMBERED else 1}px {line} rgb({colour})"
     )
     number = f"{word.value:+.3f}"
     beside = f'<sub style="font-size: 0.7em">{number}</sub>' if share >= NUMBERED else ""

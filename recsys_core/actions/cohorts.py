@@ -18,6 +18,7 @@ from recsys_core.errors import ConfigError, DataError, StoreError
 from recsys_core.explain.attributions import MAX_RELATIVE_DELTA, Options
 from recsys_core.explain.cohort import Wanted, explain_lists, parts_by_length
 from recsys_core.explain.history import METHODS, default_method, methods_of
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.files import new_folder, read_json, write_atomically, write_json
 from recsys_core.pipeline import Progress
 from recsys_core.ranker.lists import list_requests
@@ -155,12 +156,20 @@ def submit_explaining(
     """Starts explaining as a job; whatever can be refused is refused here, before anything starts.
 
     Raises:
-        ConfigError, DataError, NotFoundError: as `explain_cohort`.
+        ConfigError, DataError, NotFoundError: as `explain_cohort`; or the cohort has fewer than 11 people.
     """
     opened = open_model(workspace, model)
     _wanted(opened, plan)
-    people_where(opened, plan.where)
-    spec = {"model": opened.record.id, "plan": asdict(plan) | {"where": list(plan.where)}}
+    if plan.where and len(people_where(opened, plan.where)) < SMALLEST_GROUP:
+        raise DataError(
+            f"fewer than {SMALLEST_GROUP} people are in the cohort {' and '.join(plan.where)}; "
+            "take a larger one, or everybody"
+        )
+    spec = {
+        "model": opened.record.id,
+        "name": opened.record.name,
+        "plan": asdict(plan) | {"where": list(plan.where)},
+    }
     return jobs.submit(workspace, EXPLAIN, spec, submission_key)
 
 

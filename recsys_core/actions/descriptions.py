@@ -20,12 +20,16 @@ def describe_model(model: LoadedModel, n_people: int | None = None, seed: int = 
     return report_model(model.ranker, model.data.dataset, model.data.split, n_people, seed)
 
 
-def description_json(report: ModelReport) -> dict[str, Any]:
-    """The contract of `reclens describe --json`."""
+def description_json(report: ModelReport, language: str = "en") -> dict[str, Any]:
+    """The contract of `reclens describe --json`; `text` is in English ("en") or Chinese ("zh").
+
+    Raises:
+        ConfigError: another language is asked for.
+    """
     return {
         "n_people": report.n_people,
         "method": report.method,
-        "text": describe(report),
+        "text": describe(report, language),
         "parameters": [_parameter(own) for own in report.parameters],
         "cohorts": [
             {

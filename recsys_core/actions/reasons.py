@@ -120,15 +120,19 @@ def compared_with(model: LoadedModel, user_id: str, baseline: str | None) -> Opt
         ConfigError: there is no such baseline.
         NotFoundError: no such person.
     """
-    named = next((own for own in BASELINES if own == baseline), None)
-    if named is None:
-        if baseline is not None:
-            raise ConfigError(f"there is no baseline '{baseline}'; baselines are {', '.join(BASELINES)}")
+    if baseline is None:
         return Options()
     data = model.data
     known = histories(data.dataset, data.split, "valid")
     others = np.delete(np.arange(len(known)), data.dataset.user_number(user_id))
-    return Options(named, others=known.take(others))
+    return Options(_baseline_named(baseline), others=known.take(others))
+
+
+def _baseline_named(name: str) -> Baseline:
+    for baseline in BASELINES:
+        if baseline == name:
+            return baseline
+    raise ConfigError(f"there is no baseline '{name}'; baselines are {', '.join(BASELINES)}")
 
 
 def _number(value: float) -> float | None:

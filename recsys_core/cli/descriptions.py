@@ -13,6 +13,7 @@ COLUMNS = ["parameter", "value", "ci_low", "ci_high", "even", "n"]
 def describe(
     model: str,
     people: Annotated[int | None, typer.Option(help="How many are drawn; default 200.")] = None,
+    language: Annotated[str, typer.Option(help="Of the paragraph: en or zh.")] = "en",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -22,7 +23,7 @@ def describe(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    found = descriptions.description_json(descriptions.describe_model(opened, people, seed))
+    found = descriptions.description_json(descriptions.describe_model(opened, people, seed), language)
     cohorts = [
         {"cohort": f"{cohort['attribute']} {cohort['group']}", **row}
         for cohort in found["cohorts"]
