@@ -132,7 +132,7 @@ def _integrated(lines: Asked, starts: Tensor, n_people: int, options: Options) -
     n_forward, n_backward = 2 * len(starts), 0
     directions = lines.looked_up - starts
     for rule in nested_rules() if options.n_steps is None else [gauss_legendre(options.n_steps)]:
-        is_kept = is_open.any(1)[still // n_lines]
+        is_kept = np.isin(still // n_lines, np.flatnonzero(is_open.any(axis=1)))
         still, known = still[is_kept], known[is_kept]
         rows = np.repeat(still, len(rule.positions))
         needed = is_open[rows // n_lines]
