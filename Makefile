@@ -50,13 +50,14 @@ screenshots: install browser
 sample: install
 	$(PY) -m recsys_core.actions.samples
 
-# Needs MovieLens, which may not be passed on: make bench ML100K=FOLDER ML1M=FILE
-# Some parts of it: make bench PARTS="training scoring"; parts: quality training scoring metrics explanation growth audit.
+# Without PARTS the quick benchmarks, which need no data: minutes. make bench PARTS=list says what there is, PARTS=all
+# takes hours. Some need MovieLens, which may not be passed on: make bench PARTS="training cohort" ML100K=FOLDER ML1M=FILE
 ML100K ?= ../shared/data/ml-100k
 ML1M ?= ../shared/data/ml-1m/ml-1m.txt.gz
+BENCH_HOME ?= .bench-home
 PARTS ?=
-bench: install peers
-	$(PY) -m benchmarks.run $(PARTS) --ml-100k "$(ML100K)" --ml-1m "$(ML1M)"
+bench: install $(if $(filter all training scoring metrics,$(PARTS)),peers)
+	$(PY) -m benchmarks.run $(PARTS) --ml-100k "$(ML100K)" --ml-1m "$(ML1M)" --home "$(BENCH_HOME)"
 
 # What speeds are compared with, in an environment of its own; torch first, or pip brings CUDA along.
 PEERS := .venv-peers

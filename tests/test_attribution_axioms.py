@@ -62,7 +62,7 @@ def test_completeness_values_sum_to_the_difference_of_the_scores(ranker: NeuralR
         if found.warnings:
             n_warned += 1
             assert "miss the difference of the scores" in found.warnings[0]
-            assert found.n_steps == 513
+            assert found.n_steps == 641
         else:
             assert found.values.sum() == pytest.approx(difference, abs=slack)
     assert n_warned <= (1 if method == "integrated-gradients" else 0)

@@ -1,12 +1,15 @@
 """What the benchmarks work out from what they measured."""
 
+import argparse
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.children import ChildFailed, run_own, spread
 from benchmarks.growth import exponent
+from benchmarks.run import DATA, PARTS, chosen, listing, run
 from benchmarks.scoring_speed import compare
 from benchmarks.training_speed import Compared
 
@@ -41,3 +44,30 @@ def test_lists_are_compared_by_the_scores_where_items_differ(tmp_path):
 def test_a_child_that_fails_says_how():
     with pytest.raises(ChildFailed, match="No module named"):
         run_own("missing")
+
+
+def test_every_part_is_of_modules_that_are_there_and_is_listed_in_a_line():
+    folder = Path(__file__).parents[1] / "benchmarks"
+    for part in PARTS.values():
+        for module, *_ in (*part.commands, *part.quick):
+            assert (folder / f"{module}.py").exists(), module
+    assert [line.split()[0] for line in listing().splitlines()] == list(PARTS)
+
+
+def test_what_runs_by_default_needs_no_data():
+    commands = [command for _, own in chosen([]) for command in own]
+    assert commands
+    assert not set(DATA) & {argument for command in commands for argument in command}
+
+
+def test_all_is_every_part_and_a_name_is_that_part():
+    assert [name for name, _ in chosen(["all"])] == list(PARTS)
+    assert chosen(["growth"]) == [("growth", (("growth",),))]
+
+
+def test_a_part_whose_data_are_missing_is_skipped_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    missing = tmp_path / "ml-1m.txt.gz"
+    run("training_speed", ["{ml_1m}"], argparse.Namespace(ml_1m=missing))
+    assert capsys.readouterr().out == f"Skipped: it needs --ml-1m, and {missing} isn't there.\n"

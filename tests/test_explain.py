@@ -172,7 +172,7 @@ def test_a_history_that_changes_nothing_is_explained_by_nothing_and_at_once():
     assert found.score - found.baseline_score == pytest.approx(0, abs=1e-5)
     np.testing.assert_allclose(found.values, 0, atol=1e-5)
     assert found.relative_delta <= MAX_RELATIVE_DELTA
-    assert found.n_steps == 17
+    assert found.n_steps == 11
 
 
 @pytest.mark.parametrize(

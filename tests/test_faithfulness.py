@@ -9,18 +9,9 @@ import torch
 from hand_made import WeightedSum
 from planted import decided_by_the_key, history_with_a_key, keyed_transformer
 
-from recsys_core.explain.faithfulness import (
-    REMOVALS,
-    RIVALS,
-    Faithfulness,
-    ItemKnowledge,
-    Removal,
-    by_item,
-    items_of,
-    measure,
-    rival_orders,
-    verify,
-)
+from recsys_core.explain.answers import items_of
+from recsys_core.explain.faithfulness import REMOVALS, Faithfulness, Removal, measure, verify
+from recsys_core.explain.orders import RIVALS, ItemKnowledge, by_item, rival_orders
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neighbours import WHOLE_HISTORY, NeighbourRanker
 from recsys_core.ranker.popularity import PopularityRanker

@@ -11,7 +11,7 @@ from hand_made import WeightedSum, random_histories, small_transformer
 
 from recsys_core.data.dataset import Histories
 from recsys_core.explain.answers import answers, items_of
-from recsys_core.explain.faithfulness import REMOVALS, Removal, by_item, leave_one_out_falls, measure
+from recsys_core.explain.faithfulness import REMOVALS, Removal, measure
 from recsys_core.explain.history import attribute
 from recsys_core.explain.measures import (
     Curve,
@@ -21,6 +21,7 @@ from recsys_core.explain.measures import (
     mean_measures,
     measure_orders,
 )
+from recsys_core.explain.orders import by_item, leave_one_out_falls
 from recsys_core.explain.scoring import Question, item_scores, removed
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.top_k import candidate_scores

@@ -15,8 +15,9 @@ from recsys_core.data.split import histories, leave_one_out
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.explanation import explain, verify_method
-from recsys_core.explain.faithfulness import REMOVALS, RIVALS
+from recsys_core.explain.faithfulness import REMOVALS
 from recsys_core.explain.knowledge import item_knowledge
+from recsys_core.explain.orders import RIVALS
 from recsys_core.pipeline import (
     TrainedModel,
     encode_items,

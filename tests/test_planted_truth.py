@@ -8,9 +8,11 @@ import torch
 from hand_made import WeightedSum, small_transformer
 from planted import decided_by_the_key, history_with_a_key, keyed_transformer
 
+from benchmarks.planted_truth import Trial
 from recsys_core.explain.answers import items_of
 from recsys_core.explain.attributions import Method
-from recsys_core.explain.faithfulness import ItemKnowledge, importances, leave_one_out_falls, verify
+from recsys_core.explain.faithfulness import REMOVALS, Figures, measure_many, verify
+from recsys_core.explain.orders import ItemKnowledge, importances, leave_one_out_falls, orders_without_method
 from recsys_core.explain.randomisation import randomised_copy
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.transformer import TransformerRanker
@@ -88,3 +90,18 @@ def test_randomised_copies_lose_the_badge():
     for seed in range(10):
         copied = randomised_copy(ranker, seed)
         assert not verify(ranker, questions, "leave-one-out", knowledge, explained=copied).verified
+
+
+def test_the_first_people_decide_against_a_copy_and_not_against_the_model(keyed: TransformerRanker):
+    """Keys resemble what they decide, so that an order by similarity is nearly always right."""
+    questions = keyed_questions(60)
+    vectors = np.eye(13)
+    vectors[[1, 2]] = vectors[[11, 12]]
+    knowledge = ItemKnowledge(np.zeros(13), vectors)
+    orders = orders_without_method(keyed, questions, knowledge, np.random.default_rng(0))
+    measured: Figures = {removal: measure_many(keyed, questions, orders, removal) for removal in REMOVALS}
+    copied = Trial(keyed, randomised_copy(keyed, 2), "integrated-gradients", questions, measured, 0)
+    own = Trial(keyed, keyed, "integrated-gradients", questions, measured, 0)
+    assert copied.is_behind(50)
+    assert not own.is_behind(50)
+    assert [own.verdict(n, REMOVALS).n_people for n in (50, 60)] == [50, 60]

@@ -15,8 +15,9 @@ from recsys_core.actions.verifications import checked_methods, run_verification,
 from recsys_core.data.dataset import Dataset, build_dataset
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.badges import badge_for, people_of
-from recsys_core.explain.faithfulness import REMOVALS, RIVALS, ItemKnowledge, Verification, verify
+from recsys_core.explain.faithfulness import REMOVALS, Verification, verify
 from recsys_core.explain.leaderboard import Leaderboard, leaderboard
+from recsys_core.explain.orders import RIVALS, ItemKnowledge
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neighbours import WHOLE_HISTORY, NeighbourRanker
 from recsys_core.store.workspace import Workspace

@@ -9,7 +9,7 @@ from scipy.stats import rankdata, t
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.explain.answers import items_of
 from recsys_core.explain.attributions import Method
-from recsys_core.explain.faithfulness import importances, place_in_order
+from recsys_core.explain.orders import importances, place_in_order
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.protocol import Ranker
 

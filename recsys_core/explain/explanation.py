@@ -8,18 +8,11 @@ from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.errors import DataError
 from recsys_core.explain.attributions import DEFAULT, Attributions, Baseline, Method, Options
-from recsys_core.explain.faithfulness import (
-    REMOVALS,
-    Faithfulness,
-    Removal,
-    Verification,
-    by_item,
-    rival_orders,
-    verify,
-)
+from recsys_core.explain.faithfulness import REMOVALS, Faithfulness, Removal, Verification, verify
 from recsys_core.explain.history import METHODS, attribute, default_method
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.measures import MeasuredOrder, measure_orders
+from recsys_core.explain.orders import by_item, rival_orders
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.lists import ListRequest, rank_of

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from recsys_core.data.dataset import FloatArray, IntArray
@@ -58,7 +59,9 @@ def gradient_x_input(
     start, asked = time.perf_counter(), Asked.of(ranker, questions, items)
     n = len(questions)
     own = np.arange(n)
-    found = slopes(asked, own, 0 * asked.looked_up, asked.looked_up, np.ones(n), range(items.shape[1]))
+    found = slopes(
+        asked, own, 0 * asked.looked_up, asked.looked_up, np.ones(n), np.ones_like(items, dtype=bool)
+    )
     scores = scores_at(asked, own, asked.looked_up)
     cost = Cost(2 * n, items.size, time.perf_counter() - start)
     nowhere, no_points = np.full_like(scores, np.nan), np.zeros(items.shape, dtype=np.int64)
@@ -85,7 +88,8 @@ def gradient_shap(
     chosen = generator.integers(n_baselines, size=(n_people, n)) + n_baselines * np.arange(n_people)[:, None]
     positions = generator.random((n_people, n))
     directions = lines.looked_up - starts
-    found = slopes(lines, chosen.ravel(), starts, directions, positions.ravel(), range(items.shape[1]))
+    needed = np.ones((chosen.size, items.shape[1]), dtype=bool)
+    found = slopes(lines, chosen.ravel(), starts, directions, positions.ravel(), needed)
     drawn = found.reshape(n_people, n, *found.shape[1:])
     ends = scores_at(asked, np.arange(n_people), asked.looked_up)
     bases = scores_at(lines, np.arange(len(starts)), starts).reshape(n_people, n_baselines, -1).mean(1)
@@ -117,29 +121,28 @@ class _Path:
 
 def _integrated(lines: Asked, starts: Tensor, n_people: int, options: Options) -> _Path:
     """The slopes along N lines, averaged over each; those of one person follow one another."""
-    every = np.arange(len(starts))
-    ends, bases = (
-        scores_at(lines, every, vectors).reshape(n_people, -1, lines.items.shape[1]).mean(1)
-        for vectors in (lines.looked_up, starts)
-    )
+    both = scores_at(lines, np.tile(np.arange(len(starts)), 2), torch.cat([lines.looked_up, starts]))
+    ends, bases = both.reshape(2, n_people, -1, lines.items.shape[1]).mean(2)
     allowed = options.max_relative_delta * np.maximum(np.abs(ends - bases), SMALLEST_DIFFERENCE)
     values = np.zeros((*ends.shape, starts.shape[1]))
     n_points, is_open = np.zeros(ends.shape, dtype=np.int64), np.ones(ends.shape, dtype=bool)
-    known = np.zeros((len(starts), 0, ends.shape[1], starts.shape[1]))  # [N, points, k, L]
-    n_forward, n_backward, n_lines = 2 * len(starts), 0, len(starts) // n_people
+    n_lines = len(starts) // n_people
+    still = np.arange(len(starts))  # lines of whose person an item is open
+    known = np.zeros((len(still), 0, ends.shape[1], starts.shape[1]))  # [still, points, k, L]
+    n_forward, n_backward = 2 * len(starts), 0
     directions = lines.looked_up - starts
     for rule in nested_rules() if options.n_steps is None else [gauss_legendre(options.n_steps)]:
-        still = np.flatnonzero(np.repeat(is_open.any(1), n_lines))
-        needed = np.flatnonzero(is_open.any(0))
+        is_kept = np.isin(still // n_lines, np.flatnonzero(is_open.any(axis=1)))
+        still, known = still[is_kept], known[is_kept]
         rows = np.repeat(still, len(rule.positions))
-        positions = np.tile(rule.positions, len(still))
-        found = slopes(lines, rows, starts, directions, positions, needed.tolist())
-        n_forward, n_backward = n_forward + len(rows), n_backward + len(rows) * len(needed)
-        more = np.zeros((len(starts), len(rule.positions), *known.shape[2:]))
-        more[still] = found.reshape(len(still), -1, *known.shape[2:])
-        known = np.concatenate([known, more], axis=1)
-        integrals = np.einsum("p,npkl->nkl", rule.weights, known).reshape(n_people, n_lines, *known.shape[2:])
-        values = np.where(is_open[:, :, None], integrals.mean(1), values)
+        needed = is_open[rows // n_lines]
+        found = slopes(lines, rows, starts, directions, np.tile(rule.positions, len(still)), needed)
+        n_forward, n_backward = n_forward + len(rows), n_backward + int(needed.sum())
+        known = np.concatenate([known, found.reshape(len(still), -1, *known.shape[2:])], axis=1)
+        integrals = np.einsum("p,npkl->nkl", rule.weights, known)
+        of_people = integrals.reshape(-1, n_lines, *integrals.shape[1:]).mean(1)
+        open_people = still[::n_lines] // n_lines
+        values[open_people] = np.where(is_open[open_people, :, None], of_people, values[open_people])
         n_points[is_open] = len(rule.weights)
         is_open &= np.abs(values.sum(-1) - (ends - bases)) > allowed
         if not is_open.any():

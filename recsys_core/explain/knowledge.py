@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys_core.data.dataset import Dataset, FloatArray, Histories
 from recsys_core.data.split import Split, histories
-from recsys_core.explain.faithfulness import ItemKnowledge
+from recsys_core.explain.orders import ItemKnowledge
 from recsys_core.ranker.neighbours import interaction_matrix
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts

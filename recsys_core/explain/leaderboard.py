@@ -9,21 +9,7 @@ import numpy as np
 
 from recsys_core.data.dataset import FloatArray
 from recsys_core.explain.attributions import Method
-from recsys_core.explain.faithfulness import (
-    CEILING,
-    EVERYONE,
-    REMOVALS,
-    RIVALS,
-    Figures,
-    ItemKnowledge,
-    Removal,
-    Verification,
-    attributions_of,
-    by_item,
-    leave_one_out_falls,
-    orders_without_method,
-    verdicts,
-)
+from recsys_core.explain.faithfulness import EVERYONE, REMOVALS, Figures, Removal, Verification, verdicts
 from recsys_core.explain.measures import (
     DEFAULT_K,
     MeasuredOrder,
@@ -31,6 +17,15 @@ from recsys_core.explain.measures import (
     infidelities,
     mean_measures,
     measure_orders,
+)
+from recsys_core.explain.orders import (
+    CEILING,
+    RIVALS,
+    ItemKnowledge,
+    attributions_of,
+    by_item,
+    leave_one_out_falls,
+    orders_without_method,
 )
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.protocol import Ranker

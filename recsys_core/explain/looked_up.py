@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
-from recsys_core.explain.scoring import Question
+from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.explain.twin import twin
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 from recsys_core.ranker.threads import map_in_threads
@@ -83,15 +83,15 @@ class Asked:
 
     def look_up(self, items: Tensor) -> Tensor:
         """[P, L, D] what the ranker would read of these items [P, L]."""
-        found = list[Tensor]()
-        embedding = self.ranker.history_embedding
-        handle = embedding.register_forward_hook(lambda *call: found.append(call[2]))
+        handle = self.ranker.history_embedding.register_forward_hook(_stop)
         try:
             with torch.no_grad():
                 self.ranker.last_state(replaced(self.batch, items), self.vectors)
+        except _LookedUp as stopped:
+            return stopped.vectors
         finally:
             handle.remove()
-        return found[0]
+        raise AssertionError("a neural ranker looks the items of a history up before all else")
 
     def states(self, people: Tensor, vectors: Tensor) -> Tensor:
         """[R, size of a state] after histories of which the ranker reads the vectors [R, L, D] instead."""
@@ -151,7 +151,7 @@ def slopes(
     starts: Tensor,
     directions: Tensor,
     positions: FloatArray,
-    needed: Sequence[int],
+    needed: BoolArray,
 ) -> FloatArray:
     """[R, k, L] each item's gradient times the direction of the line, place by place, at points of lines.
 
@@ -161,7 +161,7 @@ def slopes(
         starts: [P, L, D] where each person's line starts.
         directions: [P, L, D] where it goes.
         positions: [R] of the points: start + position · direction.
-        needed: which of the k items; the others get zeros.
+        needed: [R, k] of which items; what else is found on the way may be there or be zeros.
     """
 
     def of_rows(rows: IntArray) -> FloatArray:
@@ -171,14 +171,22 @@ def slopes(
         x = (starts[person] + place[:, None, None] * direction).requires_grad_()
         with torch.enable_grad():
             states = asked.states(person, x)
-            cotangents = asked.cotangents(person, states)
+            cotangents = torch.stack(asked.cotangents(person, states), 1)  # [r, k, size of a state]
         found = np.zeros((len(rows), asked.items.shape[1], x.shape[1]))
-        for item in needed:
-            (back,) = torch.autograd.grad(states, x, cotangents[item], retain_graph=item != needed[-1])
-            found[:, item] = torch.einsum("rld,rld->rl", back, direction).double().cpu().numpy()
+        for turn in _turns(needed[rows]):
+            cotangent = cotangents[torch.arange(len(rows)), torch.from_numpy(turn)]
+            (back,) = torch.autograd.grad(states, x, cotangent, retain_graph=True)
+            along = torch.einsum("rld,rld->rl", back, direction)
+            found[np.arange(len(rows)), turn] = along.double().cpu().numpy()
         return found
 
     return np.concatenate(map_in_threads(of_rows, pieces(asked, len(people))))
+
+
+def _turns(needed: BoolArray) -> IntArray:
+    """[most that a row needs, R] an item of each row for each way back, the needed ones of a row first."""
+    first_needed = np.argsort(~needed, axis=1, kind="stable")
+    return first_needed[:, : needed.sum(axis=1).max(initial=0)].T
 
 
 def mean_gradients(
@@ -243,6 +251,18 @@ def of_people(batch: HistoryBatch, people: Tensor) -> HistoryBatch:
 def replaced(batch: HistoryBatch, items: Tensor) -> HistoryBatch:
     """The batch with other items, and all that is known beside them."""
     return HistoryBatch(items, *_parts(batch)[1:])  # pyright: ignore[reportArgumentType]
+
+
+class _LookedUp(Exception):
+    """Ends a way forward of which no more than the looked-up vectors is wanted."""
+
+    def __init__(self, vectors: Tensor) -> None:
+        super().__init__()
+        self.vectors = vectors
+
+
+def _stop(_module: nn.Module, _arguments: object, vectors: Tensor) -> None:
+    raise _LookedUp(vectors)
 
 
 def _parts(batch: HistoryBatch) -> list[Tensor | None]:

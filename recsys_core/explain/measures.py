@@ -15,14 +15,8 @@ import numpy as np
 
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.explain.answers import Answers, answers, items_of
-from recsys_core.explain.faithfulness import (
-    SHARES,
-    Faithfulness,
-    Removal,
-    fixed_sizes,
-    place_in_order,
-    share_sizes,
-)
+from recsys_core.explain.faithfulness import SHARES, Faithfulness, Removal, fixed_sizes, share_sizes
+from recsys_core.explain.orders import place_in_order
 from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.ranker.protocol import Ranker, ScoreKind
 
