@@ -24,7 +24,8 @@ def audited(shop: BuiltWorkspace, model: str | None = None) -> AppTest:
     app = open_page("fairness", model=model or shop.item_knn, k="50")
     app.multiselect(key="fairness_by").set_value(["gender"]).run()
     app.selectbox(key="fairness_metric").set_value("hr").run()
-    return app.button(key="fairness_run").click().run()
+    app.button(key="fairness_run").click().run()
+    return app.segmented_control(key="fairness_section").set_value("mitigation").run()
 
 
 def test_nothing_is_reranked_before_it_is_asked_for(own_wider_shop: BuiltWorkspace) -> None:

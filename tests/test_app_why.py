@@ -26,7 +26,8 @@ def audited(shop: BuiltWorkspace) -> AppTest:
     app = open_page("fairness", model=shop.item_knn, k="50")
     app.multiselect(key="fairness_by").set_value(["region"]).run()
     app.selectbox(key="fairness_metric").set_value("hr").run()
-    return app.button(key="fairness_run").click().run()
+    app.button(key="fairness_run").click().run()
+    return app.segmented_control(key="fairness_section").set_value("why").run()
 
 
 def test_nothing_is_split_before_it_is_asked_for(own_shop: BuiltWorkspace) -> None:

@@ -12,7 +12,7 @@ from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
 from recsys_core.ranker.reranked import RerankedRanker
 from ui import cache
-from ui.audit_words import attribute_name, group_name
+from ui.audit_names import attribute_name, group_name
 from ui.charts import BLUE, GREY, ORANGE, literal
 from ui.components import chart, metric_name, sentence, table
 from ui.text import plain, safe, t

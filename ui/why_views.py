@@ -10,7 +10,7 @@ from recsys_core.errors import DataError
 from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from ui import cache
-from ui.audit_words import attribute_name, reference_name
+from ui.audit_names import attribute_name, reference_name
 from ui.charts import GREY, LESS, MORE, literal
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
@@ -38,6 +38,7 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
         except DataError:
             st.caption(t("why.none"))
             return
+    found = sorted(found, key=lambda own: own.gap.verdict != "disparity")  # what needs a reason comes first
     names = [_gap_name(own) for own in found]
     place = 0
     if len(found) > 1:
