@@ -11,10 +11,11 @@ from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult
 from recsys_core.metrics.ranking import name_and_k
 from ui import answers, cache, state
-from ui.audit_checks import draw_feedback, draw_membership, draw_suspicious
+from ui.audit_checks import draw_feedback, draw_suspicious
 from ui.audit_gaps import draw_attribute
 from ui.audit_item_views import ItemsAsked, draw_items, known_items
 from ui.audit_leakage import draw_leakage
+from ui.audit_membership import draw_membership
 from ui.audit_names import usable_attributes
 from ui.audit_parity import draw_parity
 from ui.audit_people import draw_people

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 import streamlit as st
-from app_workspace import BuiltWorkspace, open_page, texts
+from app_workspace import BuiltWorkspace, in_chinese, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.audits import audit_model
@@ -107,3 +107,10 @@ def test_only_the_testing_half_has_an_interval() -> None:
     assert pd.isna(first["ci_low"]) and first["difference"] == -0.3
     assert (second["difference"], second["ci_low"], second["p_value"]) == (-0.1, -0.2, 0.04)
     assert subgroup_table(subgroup(confirmed=False, low=None))["ci_low"].isna().all()
+
+
+def test_page_speaks_chinese(own_shop: BuiltWorkspace) -> None:
+    app = part(own_shop, "why")
+    app.button(key="subgroup_run").click().run()
+    app = in_chinese(app, "fairness", "fairness_section", "fairness_by", "fairness_metric", "asked_for")
+    assert not app.exception and "效果最差的子组" in texts(app)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 import streamlit as st
-from app_workspace import BuiltWorkspace, open_page, texts
+from app_workspace import BuiltWorkspace, in_chinese, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.audit_checks import (
@@ -21,15 +21,15 @@ from recsys_core.data.suspicious import SuspiciousUsers
 from recsys_core.fairness.leakage import Probe
 from recsys_core.fairness.result import AuditResult, AuditSettings, GroupRow, Overall
 from recsys_core.store.workspace import Workspace
-from ui import audit_checks, audit_leakage
+from ui import audit_leakage, audit_membership
 from ui.audit_checks import (
     changes_table,
     feedback_sentence,
-    membership_sentence,
     rounds_table,
     suspicious_sentence,
 )
 from ui.audit_leakage import enough_shuffles, leak_sentences, leaks_table
+from ui.audit_membership import membership_sentence
 from ui.charts_checks import probe_plot, rounds_plot
 
 
@@ -90,12 +90,19 @@ def test_flagged_accounts_rounds_and_the_attack_are_drawn_once_asked_for(own_sho
 def test_for_many_people_the_page_tells_the_commands(
     own_shop: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_checks, "MOST_PEOPLE", 10)
+    monkeypatch.setattr(audit_membership, "MOST_PEOPLE", 10)
     monkeypatch.setattr(audit_leakage, "MOST_LEARNT", 10)
     app = part(own_shop, "attribute")
     assert any(one.value.startswith("reclens leakage 'Test item-knn' --by region --k 50") for one in app.code)
     app.segmented_control(key="fairness_section").set_value("checks").run()
     assert any(one.value == "reclens membership 'Test item-knn' --by region --seed 0" for one in app.code)
+
+
+def test_page_speaks_chinese(own_shop: BuiltWorkspace) -> None:
+    app = part(own_shop, "checks")
+    app.button(key="suspicious_run").click().run()
+    app = in_chinese(app, "fairness", "fairness_section", "fairness_by", "fairness_metric", "asked_for")
+    assert not app.exception and "去掉可能无人的账号" in texts(app)
 
 
 def probe(auc: float, p_value: float) -> Probe:

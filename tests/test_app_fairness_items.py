@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import streamlit as st
-from app_workspace import BuiltWorkspace, open_page, texts
+from app_workspace import BuiltWorkspace, in_chinese, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.audits import open_audit
@@ -89,6 +89,13 @@ def test_people_without_attributes_still_have_an_item_side(
     app.button(key="items_run").click().run()
     assert not app.exception and not app.error
     assert set(shown(app)["group"]) == {"head", "middle", "tail"}
+
+
+def test_page_speaks_chinese(own_shop: BuiltWorkspace) -> None:
+    app = items_part(own_shop)
+    app.button(key="items_run").click().run()
+    app = in_chinese(app, "fairness", "items_by", "fairness_section", "asked_for")
+    assert not app.exception and "物品一侧" in texts(app) and "95 % 区间" in texts(app)
 
 
 FIGURES = {"exposure_share": (0.1, 0.08, 0.12), "merit_share": (0.4, 0.35, 0.45)}

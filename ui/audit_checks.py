@@ -1,4 +1,4 @@
-"""Does what the audit says hold? Flagged accounts left out, rounds of feedback, and a membership attack."""
+"""Does what the audit says hold? Flagged accounts left out, and rounds of feedback."""
 
 from dataclasses import replace
 
@@ -12,19 +12,16 @@ from recsys_core.actions.audit_checks import (
     audit_without_flagged,
     run_feedback,
 )
-from recsys_core.actions.membership import Membership, attack_membership
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
-from ui.audit_answers import is_for_the_command, measured_alike, on_request
+from ui.audit_answers import on_request
 from ui.audit_names import attribute_name, group_name, in_a_row, reference_name, verdict_name
-from ui.audit_small import draw_small_audit
 from ui.charts_checks import rounds_plot
 from ui.components import chart, metric_name, table
 from ui.text import has, safe, t
 
 ROUNDS = (3, 5, 10)
 SEEDS = 5
-MOST_PEOPLE = 10_000  # of the attack; more take too long to be waited for on a page
 
 
 def draw_suspicious(model: LoadedModel, result: AuditResult) -> None:
@@ -150,56 +147,6 @@ def feedback_sentence(found: FeedbackLoop) -> str:
     mean = {"before": f"{first.value.mean:.4f}", "after": f"{last.value.mean:.4f}"}
     told.append(t("checks.mean_goes", **mean))
     return in_a_row(told)
-
-
-def draw_membership(model: LoadedModel, result: AuditResult) -> None:
-    """How well an attack tells training items from held-out ones, by group."""
-    st.subheader(t("checks.membership"), anchor=False, help=t("checks.membership_help"))
-    asked = measured_alike(result.settings)
-    command = [word for by in asked.by for word in ("--by", by)]
-    command = ["membership", *command, "--seed", str(asked.seed)]
-    if is_for_the_command(model, model.data.dataset.n_users, MOST_PEOPLE, *command):
-        return
-    words = t("checks.membership_run"), t("checks.membership_not_run"), t("checks.membership_running")
-    found = on_request(
-        "membership",
-        (model.record.id, asked),
-        words,
-        ":material/policy:",
-        lambda: attack_membership(model, asked),
-    )
-    if found is not None:
-        _draw_membership(found)
-
-
-def membership_sentence(found: Membership) -> str:
-    """The attack's success beside that on popularity, which remembers nobody."""
-    overall = found.result.overall
-    interval = (
-        f"{overall.ci_low:.3f}–{overall.ci_high:.3f}"
-        if overall.ci_low is not None and overall.ci_high is not None
-        else "–"
-    )
-    beyond = overall.ci_low is not None and overall.ci_low > max(found.popularity, 0.5)
-    key = "membership_beyond" if beyond else "membership_not_beyond"
-    value, popularity = f"{overall.value:.3f}", f"{found.popularity:.3f}"
-    return t(f"checks.{key}", value=value, interval=interval, popularity=popularity)
-
-
-def _draw_membership(found: Membership) -> None:
-    st.markdown(membership_sentence(found))
-    by = list(found.result.settings.by)
-    attribute = by[0]
-    if len(by) > 1:
-        attribute = st.segmented_control(
-            t("fairness.attribute"),
-            by,
-            default=by[0],
-            required=True,
-            format_func=lambda name: safe(attribute_name(name)),
-            key="membership_attribute",
-        )
-    draw_small_audit(found.result, attribute, "membership")
 
 
 def _verdict(verdict: str) -> str:
