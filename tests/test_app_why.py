@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.causes import decompose_gaps
 from recsys_core.actions.models import open_model
+from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
-from ui.why_views import parts_table, waterfall
+from ui.why_views import parts_table, share_sentence, waterfall
 
 HEADING = "Where the gaps come from"
 
@@ -55,6 +56,10 @@ def test_the_table_has_the_figures_of_the_core(kept_shop: BuiltWorkspace) -> Non
     assert table["value"].tolist()[-1] == own.parts.gap.value
     assert table["share"].tolist()[-1] == 1
     assert len(table) == len(own.parts.factors) + 2
+
+
+def test_the_share_of_length_is_told_with_its_interval() -> None:
+    assert share_sentence(Term(0.914, 0.7, 1.2)).endswith("go with 91% of the gap (95 % from 70% to 120%).")
 
 
 def test_the_waterfall_ends_with_the_sum() -> None:
