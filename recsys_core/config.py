@@ -90,6 +90,9 @@ class NeuralSettings(Settings):
     n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
     negatives_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
     calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
+    group_attribute: Annotated[str, Field(max_length=400)] = ""  # of people, that training may look at
+    group_objective: Literal["none", "resampling", "reweighting", "dro", "gap", "adversarial"] = "none"
+    group_strength: Annotated[float, Field(gt=0, le=10)] = 1.0
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -105,6 +108,16 @@ class NeuralSettings(Settings):
             found.append("an item needs its id or its text, and both are switched off")
         if self.encoder in ("none", "character-ngrams") and self.fine_tune != "none":
             found.append(f"fine_tune is {self.fine_tune}, and encoder '{self.encoder}' has nothing to tune")
+        if (self.group_objective == "none") != (self.group_attribute.strip() == ""):
+            found.append(
+                f"group_objective is {self.group_objective} and group_attribute is '{self.group_attribute}'; "
+                "training by groups needs both, training without needs neither"
+            )
+        if self.group_objective in ("resampling", "reweighting") and self.group_strength > 1:
+            found.append(
+                f"group_strength is {self.group_strength:g}; {self.group_objective} takes up to 1, at which "
+                "all groups count alike"
+            )
         return found
 
 
@@ -139,9 +152,15 @@ class TransformerSettings(AttentionSettings):
         return names_in(self.teachers)
 
     def problems(self) -> list[str]:
+        found = super().problems()
         if self.teacher_names and self.loss != "softmax":
-            return [f"teachers teach the loss softmax alone, and loss is {self.loss}", *super().problems()]
-        return super().problems()
+            found.append(f"teachers teach the loss softmax alone, and loss is {self.loss}")
+        if self.teacher_names and self.group_objective in ("reweighting", "dro", "gap"):
+            found.append(
+                f"group_objective is {self.group_objective}, which weighs people, and teachers teach them all "
+                "alike; take none, resampling or adversarial with teachers"
+            )
+        return found
 
 
 class Bert4RecSettings(AttentionSettings):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from recsys_core.config import (
@@ -33,13 +34,17 @@ from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import default_method
 from recsys_core.explain.knowledge import item_knowledge
+from recsys_core.fairness.exposure_groups import item_groups
+from recsys_core.fairness.groups import attribute_names, group_labels
+from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
-from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
+from recsys_core.ranker.rerank import ItemFacts, ItemSets, Reranker, category_shares, parse_reranking
 from recsys_core.trainer.cross_encoder import learn_cross_encoder
 from recsys_core.trainer.ensembles import fit_ensemble
+from recsys_core.trainer.groups import PeopleGroups
 from recsys_core.trainer.learning import check_training_memory, train_neural_ranker
 from recsys_core.trainer.memory import check_ease_memory, free_bytes, peak_bytes
 from recsys_core.trainer.processes import ALONE, Processes
@@ -200,7 +205,7 @@ def learn(
         members: trained rankers, for an ensemble of them, or to teach the one that is trained.
 
     Raises:
-        DataError: the data are too small.
+        DataError: the data are too small, or can't form the groups that the settings name.
         ConfigError: no such encoder, too little memory, or the checkpoint of another run.
     """
     _check_size(dataset, split)
@@ -214,15 +219,47 @@ def learn(
     if not isinstance(settings, NeuralSettings):
         progress(0.1, "Counting")
         return Learned(_counted(dataset, split, settings, seed), None, None)
+    groups = people_groups(dataset, settings.group_attribute)
     check_training_memory(dataset, split, settings, GUESSED_TEXT_SIZE, device, processes)
     options = EncoderOptions(settings.encoder_pooling, settings.encoder_precision)
     with processes.first_goes_ahead():  # the others find its texts in the cache
         encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
         text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
     ranker, log = train_neural_ranker(
-        dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes, members
+        dataset,
+        split,
+        settings,
+        text,
+        seed,
+        device,
+        progress,
+        on_epoch,
+        checkpoint,
+        processes,
+        groups,
+        members,
     )
     return Learned(ranker, text, log)
+
+
+def people_groups(dataset: Dataset, by: str) -> PeopleGroups | None:
+    """Who is in which group of an attribute, for training that heeds it; None for no attribute.
+
+    Raises:
+        DataError: it can't form groups.
+    """
+    if not by.strip():
+        return None
+    labels = group_labels(dataset.users, by.strip())
+    known = [codes.name for codes in dataset.attributes]
+    columns = tuple(known.index(name) for name in attribute_names(dataset.users, by.strip()))
+    rows, first = np.unique(dataset.attribute_codes[:, list(columns)], axis=0, return_index=True)
+    return PeopleGroups(
+        names=tuple(map(str, labels.cat.categories)),
+        columns=columns,
+        codes=tuple(tuple(int(code) for code in row) for row in rows.tolist()),
+        groups=tuple(int(code) for code in labels.cat.codes.to_numpy()[first]),
+    )
 
 
 def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> Ranker:
@@ -237,9 +274,34 @@ def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Re
     Raises:
         ConfigError: there is no such re-ranking, or the data have nothing for it to go by.
     """
-    reranking = parse_reranking(spec)
+    return Reranker(parse_reranking(spec), item_facts(ranker, dataset, split, (spec,)))
+
+
+def item_facts(ranker: Ranker, dataset: Dataset, split: Split, specs: Sequence[str]) -> ItemFacts:
+    """What these re-rankings need to know of the items.
+
+    Raises:
+        ConfigError: there is no such re-ranking.
+        DataError: no items have the attribute that one of them names, or the value.
+    """
+    named = dict.fromkeys(group for spec in specs if (group := parse_reranking(spec).group))
     known = item_knowledge(ranker, dataset, split)
-    return Reranker(reranking, ItemFacts(known.vectors, category_shares(dataset), known.popularity))
+    return ItemFacts(
+        known.vectors, category_shares(dataset), known.popularity, _item_sets(dataset, split, tuple(named))
+    )
+
+
+def _item_sets(dataset: Dataset, split: Split, names: tuple[str, ...]) -> ItemSets:
+    """The items that are named as `attribute=value`; who is partly in a group is in it."""
+    n_people = item_popularity(histories(dataset, split, "valid"), dataset.n_items).n_people
+    members = np.zeros((len(names), dataset.n_items + 1), dtype=bool)
+    for row, name in enumerate(names):
+        attribute, _, value = name.partition("=")
+        found = item_groups(dataset.items, attribute, n_people)
+        if value not in found.groups:
+            raise DataError(f"no item's {attribute} is '{value}'; there are: {', '.join(found.groups[:20])}")
+        members[row] = found.membership[:, found.groups.index(value)] > 0
+    return ItemSets(names, members)
 
 
 def _scaled(progress: Progress, start: float, span: float) -> Progress:

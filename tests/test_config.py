@@ -84,6 +84,14 @@ OF_EVERY_NEURAL_RANKER = {
     "n_negatives": (["1", "20000"], ["0", "20001"]),
     "negatives_exponent": (["0", "1"], ["-0.1", "1.1"]),
     "calibration": (["0", "1"], ["-0.1", "1.1"]),
+    "group_attribute": (["", "g" * 400], ["g" * 401]),
+    "group_objective": (["none", "resampling", "reweighting", "dro", "gap", "adversarial"], ["fair", ""]),
+    "group_strength": (["0.01", "10"], ["0", "10.1"]),
+}
+NEEDS = {  # a setting that makes no sense alone, with what it needs beside it
+    **{("group_objective", name): "group_attribute=age" for name in ("dro", "gap", "adversarial")},
+    **{("group_objective", name): "group_attribute=age" for name in ("resampling", "reweighting")},
+    ("group_attribute", "g" * 400): "group_objective=dro",
 }
 BOUNDS |= {
     (ranker, key): values
@@ -103,7 +111,8 @@ def test_the_table_of_bounds_names_every_setting():
 
 @pytest.mark.parametrize(("ranker", "key", "value"), ALLOWED)
 def test_a_value_on_its_bound_is_allowed(ranker: str, key: str, value: str):
-    kept = getattr(make_settings(ranker, changes=[f"{key}={value}"]), key)
+    beside = [NEEDS[key, value]] if (key, value) in NEEDS else []
+    kept = getattr(make_settings(ranker, changes=[f"{key}={value}", *beside]), key)
     assert str(kept).lower() == value.strip() or float(kept) == float(value)
 
 
@@ -112,6 +121,25 @@ def test_a_value_beyond_its_bound_is_refused_with_what_is_allowed(ranker: str, k
     with pytest.raises(ConfigError) as refused:
         make_settings(ranker, changes=[f"{key}={value}"])
     assert str(refused.value) == f"{ranker}: {key} is {value}, but {bounds(SETTINGS[ranker], key)}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            ["group_objective=dro"],
+            "group_objective is dro and group_attribute is ''; training by groups needs",
+        ),
+        (["group_attribute=age"], "group_objective is none and group_attribute is 'age'; training by groups"),
+        (
+            ["group_objective=reweighting", "group_attribute=age", "group_strength=2"],
+            "group_strength is 2; reweighting takes up to 1",
+        ),
+    ],
+)
+def test_settings_of_groups_that_do_not_fit_together(changes: list[str], sentence: str):
+    with pytest.raises(ConfigError, match=sentence):
+        make_settings("transformer", changes=changes)
 
 
 @pytest.mark.parametrize(

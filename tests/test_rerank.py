@@ -15,19 +15,22 @@ from scipy.special import rel_entr
 
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.split import leave_one_out
-from recsys_core.errors import ConfigError
+from recsys_core.errors import ConfigError, DataError
 from recsys_core.pipeline import reranker_of
+from recsys_core.ranker.fair_top_k import adjusted_significance, fewest_protected
 from recsys_core.ranker.lists import ListRequest, recommend
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.rerank import (
     POOL,
     ItemFacts,
+    ItemSets,
     Reranker,
     Reranking,
     calibrated,
     capped,
     category_shares,
     less_popular,
+    listed_rerankings,
     mmr,
     parse_reranking,
 )
@@ -218,6 +221,8 @@ def test_of_no_candidate_there_is_no_list(function: Callable[[], NDArray[np.int6
         (" calibration : 1 ", Reranking("calibration", 1.0)),
         ("popularity:0", Reranking("popularity", 0.0)),
         ("cap:2", Reranking("cap", 2.0)),
+        ("share:0.3@popularity=tail", Reranking("share", 0.3, "popularity=tail")),
+        ("exposure : 0.2 @ provider=A, B = C", Reranking("exposure", 0.2, "provider=A, B = C")),
     ],
 )
 def test_a_reranking_from_a_text(spec: str, expected: Reranking):
@@ -238,6 +243,14 @@ def test_a_reranking_from_a_text(spec: str, expected: Reranking):
         "cap:1.5",
         "cap:inf",
         "cap:-1",
+        "share:0.3",
+        "share:0@popularity=tail",
+        "share:1@popularity=tail",
+        "exposure:1@popularity=tail",
+        "exposure:0.3@tail",
+        "exposure:0.3@=tail",
+        "exposure:0.3@popularity=",
+        "mmr:0.3@popularity=tail",
         "magic:0.5",
         "0.5",
     ],
@@ -247,6 +260,12 @@ def test_a_text_that_is_no_reranking_is_an_error(spec: str):
         ConfigError, match="is no re-ranking; write mmr:S, calibration:S or popularity:S with S"
     ):
         parse_reranking(spec)
+
+
+def test_several_rerankings_of_one_text_with_commas_within_a_name():
+    text = "mmr:0.3,share:0.2@provider=Small, Old & Co, cap:2,"
+    assert listed_rerankings(text) == ["mmr:0.3", "share:0.2@provider=Small, Old & Co", "cap:2"]
+    assert listed_rerankings("") == []
 
 
 @pytest.fixture
@@ -295,6 +314,54 @@ def test_a_capped_list_ends_where_nothing_fits(shop: Dataset):
 def test_a_list_is_calibrated_to_the_history(shop: Dataset):
     assert listed(shop, "calibration:1", seen=[], k=2, history=[4]) == ["d", "e"]
     assert listed(shop, "calibration:1", seen=[], k=2, history=[1]) == ["a", "b"]
+
+
+DUES = st.floats(0.05, 0.95)
+
+
+@given(st.sampled_from(["share", "exposure"]), DUES, st.integers(1, 14), st.integers(0, 1_000))
+@settings(max_examples=100, deadline=None)
+def test_a_protected_group_has_its_due_and_loses_no_place(method: str, due: float, k: int, seed: int):
+    """As many protected items as the adjusted test asks at every length, or that share of the exposure."""
+    rng = np.random.default_rng(seed)
+    scores, protected = rng.integers(0, 6, 12).astype(float), rng.random(13) < 0.4
+    known = ItemFacts(
+        np.eye(13), sp.csr_matrix((13, 0)), np.ones(13), ItemSets(("maker=small",), protected[None])
+    )
+    tool = Reranker(parse_reranking(f"{method}:{due}@maker=small"), known)
+    items = np.arange(1, 13)
+    first = items[tool.first(items, scores, NOTHING, k)].tolist()
+    before = items[np.argsort(-scores, kind="stable")].tolist()
+    held, there = protected[first], int(protected[1:].sum())
+    if method == "share":
+        least = fewest_protected(len(first), due, adjusted_significance(len(first), due, 0.1))
+        assert (held.cumsum() >= np.minimum(least, there)).all()
+    else:
+        weights = 1 / np.log2(np.arange(2, len(first) + 2))
+        assert weights[held].sum() >= min(due * weights.sum(), weights[:there].sum()) - 1e-9
+    for item in (item for item in items.tolist() if protected[item]):
+        now = first.index(item) if item in first else len(first)
+        assert now <= before.index(item)
+    for side in (True, False):
+        own = [item for item in first if protected[item] == side]
+        assert own == [item for item in before if protected[item] == side][: len(own)]
+
+
+def test_a_group_of_items_that_is_not_known_is_refused(shop: Dataset):
+    with pytest.raises(ConfigError, match="the items 'maker=small' aren't known here; known are: none"):
+        Reranker(parse_reranking("share:0.3@maker=small"), facts(shop))
+
+
+def test_items_of_a_category_are_found_by_name(shop: Dataset):
+    """d and e have a part in music, and so they count as music: the list of a, b, c must end with d."""
+    ranker = PopularityRanker(array(0, 6, 5, 4, 3, 2, 1))
+    split = leave_one_out(shop)
+    rerank = reranker_of(ranker, shop, split, "exposure:0.2@category=Music")
+    assert rerank.facts.protected.of("category=Music").tolist() == [False] * 4 + [True, True, False]
+    table = recommend(ranker, shop, [ListRequest(NOTHING, NOTHING)], 3, rerank=rerank)
+    assert table["item_id"].tolist() == ["a", "b", "d"]
+    with pytest.raises(DataError, match="no item's category is 'Tea'; there are: Books, Music, unknown"):
+        reranker_of(ranker, shop, split, "exposure:0.2@category=Tea")
 
 
 @pytest.mark.parametrize("spec", ["mmr:1", "calibration:1", "popularity:1", "cap:1", "mmr:0"])

@@ -17,14 +17,21 @@ from recsys_core.fairness.groups import group_labels
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.neighbours import fit_item_knn
 from recsys_core.ranker.policy import Policy, policy_of_groups
-from recsys_core.ranker.rerank import ItemFacts, Reranker, category_shares, parse_reranking
-from recsys_core.ranker.reranked import RerankedRanker
+from recsys_core.ranker.rerank import NO_SETS, ItemFacts, ItemSets, Reranker, category_shares, parse_reranking
+from recsys_core.ranker.reranked import RerankedRanker, load_reranked
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 
 SETTINGS = RerankedSettings(model="m", by="region", rules="East: mmr:0.5")
 CPU = torch.device("cpu")
-SPECS = ("mmr:0.5", "popularity:0.7", "calibration:0.8", "cap:2")
+SPECS = (
+    "mmr:0.5",
+    "popularity:0.7",
+    "calibration:0.8",
+    "cap:2",
+    "share:0.5@maker=small",
+    "exposure:0.5@maker=small",
+)
 LENGTH = 6
 
 
@@ -36,7 +43,8 @@ def facts_of(n_items: int, seed: int = 0) -> ItemFacts:
     made.items["category"] = rng.choice(["x", "y", "x|z", ""], n_items)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     popularity = rng.integers(0, 50, n_items + 1).astype(np.float64)
-    return ItemFacts(unit, category_shares(build_dataset(made)), popularity)
+    sets = ItemSets(("maker=small",), rng.random((1, n_items + 1)) < 0.3)
+    return ItemFacts(unit, category_shares(build_dataset(made)), popularity, sets)
 
 
 def asked_by(known: Histories, codes: list[list[int]]) -> Histories:
@@ -137,6 +145,17 @@ def test_a_policy_is_kept_as_json():
     for broken in ("", "[]", '{"columns": [0], "codes": [[1]], "specs": ["tea:1"], "length": 3}'):
         with pytest.raises(StoreError, match="re-ranking by group can't be read"):
             Policy.from_json(broken)
+
+
+def test_protected_groups_are_kept_too_and_older_files_have_none(tmp_path: Path):
+    ranker = reranked(Policy((0,), ((1,),), ("share:0.5@maker=small",), LENGTH))
+    save_ranker(ranker, tmp_path / "weights.safetensors")
+    again = load_ranker(SETTINGS, tmp_path / "weights.safetensors", CPU)
+    known = asked_by(random_histories(6, 20, N_ITEMS, 8), [[1]] * 20)
+    assert (again.score(known) == ranker.score(known)).all()
+    assert (again.score(known) != ranker.inner.ranker.score(known)).any()
+    older = {name: own for name, own in ranker.tensors().items() if not name.startswith("facts.protected")}
+    assert load_reranked(older, ranker.inner).facts.protected is NO_SETS
 
 
 def test_nobody_trains_it_by_name():

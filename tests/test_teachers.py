@@ -111,6 +111,12 @@ def test_teachers_with_another_loss_are_a_contradiction():
         make_settings("transformer", changes=["teachers=a", "loss=bce"])
 
 
+def test_teachers_do_not_go_with_weights_of_groups():
+    changes = ["teachers=a", "group_attribute=region", "group_objective=dro"]
+    with pytest.raises(ConfigError, match="group_objective is dro, which weighs people, and teachers teach"):
+        make_settings("transformer", changes=changes)
+
+
 def test_names_of_teachers_are_read():
     settings = make_settings("transformer", changes=["teachers=a, b"])
     assert isinstance(settings, TransformerSettings)

@@ -10,6 +10,7 @@ import pandas as pd
 from recsys_core.actions.audit_questions import audit_arguments, audited_users, audited_values
 from recsys_core.actions.comparisons import popularity_values
 from recsys_core.actions.loaded import LoadedModel, content_sha256
+from recsys_core.config import NeuralSettings
 from recsys_core.data.validate import INTERACTIONS, ITEMS, USERS
 from recsys_core.errors import ConfigError
 from recsys_core.fairness.cohorts import with_cohorts
@@ -112,8 +113,18 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
         Fact("Epochs", str(details.get("epochs", "–"))),
         Fact("Training time", f"{details.get('seconds', 0.0):.1f} s"),
         Fact("Reads", _reads(model)),
+        *_groups_in_training(model),
         Fact("Its explanations", said),
     )
+
+
+def _groups_in_training(model: LoadedModel) -> tuple[Fact, ...]:
+    """Which attribute of people training looked at, where it did: recommending doesn't look at it."""
+    settings = model.settings
+    if not isinstance(settings, NeuralSettings) or settings.group_objective == "none":
+        return ()
+    method = f"{settings.group_objective}, strength {settings.group_strength:g}"
+    return (Fact("Attribute used in training", f"{settings.group_attribute} ({method})"),)
 
 
 def _reads(model: LoadedModel) -> str:

@@ -30,7 +30,10 @@ def recommend(
     repeats: Annotated[str, typer.Option(help="drop, or keep to rank touched items too.")] = "drop",
     rerank: Annotated[
         str | None,
-        typer.Option(help="mmr:0.3, calibration:0.3, popularity:0.3 (0 to 1), or cap:3 a category."),
+        typer.Option(
+            help="mmr:0.3, calibration:0.3, popularity:0.3 (0 to 1), cap:3 a category, "
+            "share:0.2@popularity=tail (FA*IR) or exposure:0.2@category=Poetry."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Parquet file for user_id, item_id, rank, score.")] = None,
     workspace: WorkspaceOption = None,

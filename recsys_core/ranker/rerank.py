@@ -1,5 +1,7 @@
 """The order of a list with more in mind than each item's score: variety, a person's own mix, rarity, caps.
 
+Two more give a protected group of items its due: they are in `fair_top_k.py`.
+
 Each method is one function over the candidates of one person, given in order of their item numbers, so
 that the first of equals is the one with the smaller number. It returns the places of up to k of them,
 first on the list first. A strength of 0 leaves the order by score, 1 forgets the scores. Scores are
@@ -9,6 +11,7 @@ Shapes: n candidates, k on the list, C categories.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,10 +21,13 @@ import scipy.sparse as sp
 from recsys_core.data.dataset import Dataset, FloatArray, IntArray
 from recsys_core.data.schema import CATEGORY_SEPARATOR
 from recsys_core.errors import ConfigError
+from recsys_core.ranker.fair_top_k import BoolArray, exposed_top_k, fair_top_k
 
-RerankMethod = Literal["mmr", "calibration", "popularity", "cap"]
+RerankMethod = Literal["mmr", "calibration", "popularity", "cap", "share", "exposure"]
 
 POOL = 200  # candidates that are looked at again, or twice the list where it is longer
+WITH_GROUP = ("share", "exposure")  # methods that name a group of items
+WHOLE_POOL = ("cap", *WITH_GROUP)  # methods that may need any candidate
 SMOOTHING = 0.01  # share of the wanted mix that is put into a list's own, so that KL stays finite
 
 
@@ -116,33 +122,74 @@ class Reranking:
 
     Attributes:
         method: the name of the method.
-        strength: from 0 to 1; for "cap" the largest number of items of a category.
+        strength: from 0 to 1; for "cap" the largest number of items of a category; for "share" and
+            "exposure" what is due to the protected group.
+        group: the protected group of items as `attribute=value`; "" for methods without one.
     """
 
     method: RerankMethod
     strength: float
+    group: str = ""
 
 
 def parse_reranking(spec: str) -> Reranking:
-    """The method and its strength from a text like `mmr:0.3` or `cap:2`.
+    """The method and its strength from a text like `mmr:0.3`, `cap:2` or `share:0.3@popularity=tail`.
 
     Raises:
         ConfigError: the text is none of these.
     """
-    name, _, amount = (part.strip() for part in spec.partition(":"))
+    name, _, rest = (part.strip() for part in spec.partition(":"))
+    amount, _, group = (part.strip() for part in rest.partition("@"))
     try:
         strength = float(amount)
     except ValueError:
         strength = math.nan
     for method in get_args(RerankMethod):
-        if method == name and (
-            strength >= 1 and strength.is_integer() if name == "cap" else 0 <= strength <= 1
-        ):
-            return Reranking(method, strength)
+        if method == name and _is_allowed(method, strength) and _names_group(group) == (method in WITH_GROUP):
+            return Reranking(method, strength, group)
     raise ConfigError(
         f"'{spec}' is no re-ranking; write mmr:S, calibration:S or popularity:S with S from 0 (the list as "
-        "it is) to 1, or cap:N with N, the most items of one category, a whole number from 1"
+        "it is) to 1, cap:N with N, the most items of one category, a whole number from 1, or share:S@A=G or "
+        "exposure:S@A=G with S, the share due to the items whose attribute A is G, between 0 and 1"
     )
+
+
+def listed_rerankings(text: str) -> list[str]:
+    """The re-rankings of a text like `mmr:0.3,cap:2`; commas within the name of a group stay there."""
+    names = "|".join(get_args(RerankMethod))
+    pieces = re.split(rf",(?=\s*(?:{names})\s*:)", text)
+    return [spec for piece in pieces if (spec := piece.strip(" ,"))]
+
+
+def _is_allowed(method: RerankMethod, strength: float) -> bool:
+    if method == "cap":
+        return strength >= 1 and strength.is_integer()
+    return 0 < strength < 1 if method in WITH_GROUP else 0 <= strength <= 1
+
+
+def _names_group(group: str) -> bool:
+    attribute, equals, value = group.partition("=")
+    return bool(attribute and equals and value)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSets:
+    """Groups of items by name, V = n_items + 1.
+
+    Attributes:
+        names: such as "popularity=tail".
+        members: [n_sets, V] which items are in each.
+    """
+
+    names: tuple[str, ...]
+    members: BoolArray
+
+    def of(self, name: str) -> BoolArray:
+        """[V] which items are in the set of that name."""
+        return self.members[self.names.index(name)]
+
+
+NO_SETS = ItemSets((), np.zeros((0, 0), dtype=bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +200,13 @@ class ItemFacts:
         unit_vectors: [V, t] of length 1, or 0 for an item of which nothing is known.
         shares: [V, C] how much of each item is in each category; rows sum to 1 or 0.
         popularity: [V] how often each was touched in training.
+        protected: the groups of items that re-rankings may name.
     """
 
     unit_vectors: FloatArray
     shares: sp.csr_matrix
     popularity: FloatArray
+    protected: ItemSets = NO_SETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +214,7 @@ class Reranker:
     """A method with what it needs to know.
 
     Raises:
-        ConfigError: the method asks for categories, and no item has one.
+        ConfigError: the method asks for categories and no item has one, or for a group that isn't known.
     """
 
     reranking: Reranking
@@ -177,10 +226,16 @@ class Reranker:
                 f"no item of this data set has a category, so '{self.reranking.method}' has nothing to go "
                 "by; write mmr:S or popularity:S"
             )
+        group, known = self.reranking.group, self.facts.protected.names
+        if group and group not in known:
+            raise ConfigError(
+                f"the items '{group}' aren't known here; known are: {', '.join(known) or 'none'}"
+            )
 
     def pool_size(self, k: int) -> int:
-        """How many of the best candidates are looked at for a list of k; a cap may need all of them."""
-        return len(self.facts.popularity) - 1 if self.reranking.method == "cap" else max(POOL, 2 * k)
+        """How many of the best candidates are looked at for a list of k; some methods may need any."""
+        whole = self.reranking.method in WHOLE_POOL
+        return len(self.facts.popularity) - 1 if whole else max(POOL, 2 * k)
 
     def first(self, candidates: IntArray, scores: FloatArray, history: IntArray, k: int) -> IntArray:
         """[up to k] places among the candidates, first on the list first.
@@ -203,10 +258,17 @@ class Reranker:
                 places = less_popular(scores, facts.popularity[items], k, strength)
             case "cap":
                 places = capped(scores, self._shares(items), k, int(strength))
+            case "share":
+                places = fair_top_k(scores, self._protected(items), k, strength)
+            case "exposure":
+                places = exposed_top_k(scores, self._protected(items), k, strength)
         return order[places]
 
     def _shares(self, items: IntArray) -> FloatArray:
         return self.facts.shares[items].toarray()
+
+    def _protected(self, items: IntArray) -> BoolArray:
+        return self.facts.protected.of(self.reranking.group)[items]
 
     def _mix(self, history: IntArray) -> FloatArray:
         """[C] the mix of categories of a history; zeros where none of its items has one."""

@@ -1,5 +1,6 @@
 """A ranker and what is done with its lists, as one ranker: evaluated, audited and kept like any other."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from recsys_core.ranker.inner import Inner, pack, text_of, text_tensor
 from recsys_core.ranker.neighbours import WHOLE_HISTORY
 from recsys_core.ranker.policy import Policy
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
-from recsys_core.ranker.rerank import ItemFacts, Reranker, parse_reranking
+from recsys_core.ranker.rerank import NO_SETS, ItemFacts, ItemSets, Reranker, parse_reranking
 from recsys_core.ranker.top_k import mask_seen, top_k
 
 
@@ -57,7 +58,7 @@ class RerankedRanker:
 
     def tensors(self) -> dict[str, Tensor]:
         """The inner ranker's, the policy, and what it knows of the items."""
-        shares = self.facts.shares
+        shares, protected = self.facts.shares, self.facts.protected
         return pack([self.inner]) | {
             "policy": text_tensor(self.policy.to_json()),
             "facts.vectors": torch.from_numpy(self.facts.unit_vectors).contiguous(),
@@ -66,6 +67,8 @@ class RerankedRanker:
             "facts.shares.columns": torch.from_numpy(shares.indices),
             "facts.shares.starts": torch.from_numpy(shares.indptr),
             "facts.shares.shape": torch.tensor(shares.shape),
+            "facts.protected.names": text_tensor(json.dumps(protected.names)),
+            "facts.protected.members": torch.from_numpy(protected.members),
         }
 
     def dealt(self, scores: ScoreArray, histories: Histories, spec: str) -> ScoreArray:
@@ -117,8 +120,16 @@ def load_reranked(tensors: dict[str, Tensor], inner: Inner) -> RerankedRanker:
         unit_vectors=_floats(tensors["facts.vectors"]),
         shares=sp.csr_matrix(parts, shape=(n_rows, n_columns)),
         popularity=_floats(tensors["facts.popularity"]),
+        protected=_protected(tensors),
     )
     return RerankedRanker(inner, Policy.from_json(text_of(tensors["policy"])), facts)
+
+
+def _protected(tensors: dict[str, Tensor]) -> ItemSets:
+    if "facts.protected.names" not in tensors:  # kept before any re-ranking named a group of items
+        return NO_SETS
+    names = tuple(str(name) for name in json.loads(text_of(tensors["facts.protected.names"])))
+    return ItemSets(names, tensors["facts.protected.members"].bool().cpu().numpy())
 
 
 def _floats(tensor: Tensor) -> FloatArray:

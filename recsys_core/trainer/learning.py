@@ -20,6 +20,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.registry import event_kinds, new_neural_ranker
+from recsys_core.trainer.groups import GroupChoice, PeopleGroups
 from recsys_core.trainer.loop import train, training_loss
 from recsys_core.trainer.memory import (
     Load,
@@ -50,6 +51,7 @@ def train_neural_ranker(
     on_epoch: Callable[[Epoch], None],
     checkpoint: Path | None,
     processes: Processes,
+    groups: PeopleGroups | None = None,
     teachers: Sequence[Inner] = (),
 ) -> tuple[NeuralRanker, TrainingLog]:
     """A neural ranker as its settings describe it, trained on the split's training part.
@@ -65,6 +67,7 @@ def train_neural_ranker(
         on_epoch: told about each epoch.
         checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
         processes: those that train together.
+        groups: of the people, where the settings heed any.
         teachers: trained rankers that it learns from beside the data.
 
     Raises:
@@ -84,7 +87,7 @@ def train_neural_ranker(
         return float(values[~np.isnan(values)].mean())
 
     with out_of_memory_in_words(estimate, recipe):
-        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes, teaching)
+        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes, groups, teaching)
     know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 
@@ -188,4 +191,5 @@ def _recipe(settings: NeuralSettings, seed: int) -> Recipe:
         loss=LossChoice(
             settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
         ),
+        groups=GroupChoice(settings.group_objective, settings.group_strength),
     )

@@ -8,6 +8,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
-from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
+from recsys_core.ranker.neural import HistoryBatch, NeuralRanker, Prediction
 from recsys_core.ranker.popularity import item_counts
+from recsys_core.trainer.group_objectives import GroupObjective
+from recsys_core.trainer.groups import PeopleGroups, resampled
 from recsys_core.trainer.objective import ALL_ITEMS, Objective
 from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog, best_epoch
@@ -36,6 +39,7 @@ def train(
     callbacks: Callbacks,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
+    groups: PeopleGroups | None = None,
     teaching: Teaching = NO_TEACHING,
 ) -> TrainingLog:
     """Trains in place and leaves the weights of the best epoch in the ranker.
@@ -49,20 +53,21 @@ def train(
         callbacks: told about steps and epochs, in the first process alone.
         checkpoint: kept after every epoch; if it is there, the run goes on from it.
         processes: those that train this ranker together, each with this same call.
+        groups: of the people, which the recipe may heed; the histories must have askers then.
         teaching: trained rankers that it learns from as well, where the loss is the softmax over all items.
 
     Raises:
         DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    reads_events = ranker.reads_events or teaching.reads_events
-    windows = _windows(histories if reads_events else histories.bare(), ranker.max_length)
+    windows = _windows(ranker, histories, recipe, groups, teaching)
     ranker.to(device)
-    n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
+    in_epoch = math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
     objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items), teaching)
-    loss_of = partial(training_loss, objective=objective)
-    with stepper(ranker, loss_of, recipe, n_steps, processes) as steps:
+    heeding = _heeding(ranker, windows, recipe, groups, in_epoch)
+    loss_of = partial(training_loss, objective=objective, heeding=heeding)
+    with stepper(ranker, loss_of, recipe, recipe.epochs * in_epoch, processes, heeding) as steps:
         if checkpoint is not None and checkpoint.path.exists():
             best, log = taken_up(checkpoint, ranker, steps)
         start = time.perf_counter() - (log[-1].elapsed_s if log else 0.0)
@@ -85,11 +90,34 @@ def train(
     return TrainingLog(tuple(log), best_epoch(log), time.perf_counter() - start)
 
 
-def _windows(histories: Histories, max_length: int) -> Histories:
-    windows = cut_windows(histories, max_length)
+def _windows(
+    ranker: NeuralRanker,
+    histories: Histories,
+    recipe: Recipe,
+    groups: PeopleGroups | None,
+    teaching: Teaching,
+) -> Histories:
+    """What is learned from, with no more known of it than the ranker, its teachers and its training read."""
+    if groups is not None and recipe.groups.method == "resampling":
+        own = groups.of_histories(histories)
+        histories = resampled(histories, own, recipe.groups.strength, recipe.seed)
+    if not (ranker.reads_events or teaching.reads_events):
+        histories = replace(histories, context=None, askers=None if groups is None else histories.askers)
+    windows = cut_windows(histories, ranker.max_length)
     if len(windows) == 0:
         raise DataError("nobody in the data has two different items, so there is no next item to learn from")
     return windows
+
+
+def _heeding(
+    ranker: NeuralRanker, windows: Histories, recipe: Recipe, groups: PeopleGroups | None, n_steps: int
+) -> GroupObjective | None:
+    """What training does about groups beside its loss; None where it does nothing."""
+    if groups is None:
+        return None
+    state_size = ranker.states(windows.take(np.zeros(1, dtype=np.int64))).shape[1]
+    heeding = GroupObjective.of(recipe.groups, groups, windows, state_size, n_steps)
+    return None if heeding is None else heeding.to(ranker.item_bias.device)
 
 
 def _is_over(log: list[Epoch], recipe: Recipe) -> bool:
@@ -123,7 +151,12 @@ def _run_epoch(
     return float(np.mean(losses)), n_targets / (time.perf_counter() - start)
 
 
-def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL_ITEMS) -> Tensor:
+def training_loss(
+    ranker: NeuralRanker,
+    batch: Batch,
+    objective: Objective = ALL_ITEMS,
+    heeding: GroupObjective | None = None,
+) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
     known = HistoryBatch.of_arrays(
@@ -139,6 +172,12 @@ def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL
     targets = torch.from_numpy(batch.targets).to(device)
     asked = ranker.predict(known, targets, vectors)
     history = batch.history if asked.known is None else asked.known.cpu().numpy()
-    seen = seen_before(history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
+
+    def loss_of(part: Prediction) -> Tensor:
+        seen = seen_before(history, part.row.cpu().numpy(), part.length.cpu().numpy())
+        return objective.loss(ranker, part, vectors, seen, taught)
+
     taught = [teacher.tell(known, targets) for teacher in objective.teaching.teachers]
-    return objective.loss(ranker, asked, vectors, seen, taught)
+    if heeding is None:
+        return loss_of(asked)
+    return heeding.loss(asked, heeding.groups.of(batch.attributes)[asked.row.cpu().numpy()], loss_of)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_core.trainer.device import Precision
+from recsys_core.trainer.groups import AS_IT_IS, GroupChoice
 from recsys_core.trainer.objective import FULL_SOFTMAX, LossChoice
 from recsys_core.trainer.schedule import Schedule
 
@@ -25,6 +26,7 @@ class Recipe:
         warm_up_share: of the steps; the learning rate rises during them.
         max_gradient_norm: longer gradients are shortened to it.
         loss: what it learns by.
+        groups: what it does about groups of people, where it is told who belongs to which.
     """
 
     epochs: int
@@ -39,6 +41,7 @@ class Recipe:
     warm_up_share: float = 0.05
     max_gradient_norm: float = 5.0
     loss: LossChoice = FULL_SOFTMAX
+    groups: GroupChoice = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Runs that can be taken up again: after every epoch, all that the rest of the run depends on.
 
 A checkpoint is one safetensors file: the weights, those of the best epoch where they differ, the
-optimizer's moments, and JSON in its header. One file appears whole or not at all; two could disagree.
+optimizer's moments, what training by groups knows beside, and JSON in its header. One file appears whole
+or not at all; two could disagree.
 The order of batches and all noise are functions of seed, epoch, step and part, so nothing else is needed:
 a run that is taken up ends with the very bits of a run that was never stopped, given the same machine,
 version of torch and number of processes.
@@ -29,7 +30,7 @@ from recsys_core.trainer.step import Stepper
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 CHECKPOINT_VERSION = 1
-WEIGHTS, BEST, MOMENTS = "weights/", "best/", "moments/"
+WEIGHTS, BEST, MOMENTS, GROUPS = "weights/", "best/", "moments/", "groups/"
 
 State = dict[str, Tensor]
 
@@ -80,7 +81,8 @@ def keep(
     """
     weights = ranker.tensors()
     better = {name: tensor.cpu() for name, tensor in best.items() if not tensor.cpu().equal(weights[name])}
-    states = ((WEIGHTS, weights), (BEST, better), (MOMENTS, stepper.moments()))
+    beside = {} if stepper.groups is None else stepper.groups.state_dict()
+    states = ((WEIGHTS, weights), (BEST, better), (MOMENTS, stepper.moments()), (GROUPS, beside))
     tensors = {prefix + name: tensor for prefix, state in states for name, tensor in state.items()}
     header = _Header(
         CHECKPOINT_VERSION,
@@ -111,6 +113,8 @@ def taken_up(checkpoint: Checkpoint, ranker: NeuralRanker, stepper: Stepper) -> 
         _check_same(header, checkpoint)
         weights = _under(WEIGHTS, tensors)
         ranker.load_state_dict(weights)
+        if stepper.groups is not None:
+            stepper.groups.load_state_dict(_under(GROUPS, tensors))
         stepper.go_on_from(header.n_steps_done, _under(MOMENTS, tensors))
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise StoreError(f"{name} holds no usable checkpoint; delete it to start anew") from error

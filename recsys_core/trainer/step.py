@@ -17,6 +17,7 @@ from torch import Tensor
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.noise import seed_noise
 from recsys_core.trainer.device import working_precision
+from recsys_core.trainer.group_objectives import GroupObjective
 from recsys_core.trainer.processes import Processes
 from recsys_core.trainer.recipe import Recipe
 from recsys_core.trainer.schedule import rate_at
@@ -38,11 +39,15 @@ class Stepper:
         n_steps: int,
         processes: Processes,
         threads: ThreadPoolExecutor | None,
+        groups: GroupObjective | None = None,
     ) -> None:
         self.ranker, self.loss, self.recipe, self.n_steps = ranker, loss, recipe, n_steps
-        self.processes, self.threads = processes, threads
+        self.processes, self.threads, self.groups = processes, threads, groups
         self.n_done = 0
-        named = ((name, weight) for name, weight in ranker.named_parameters() if weight.requires_grad)
+        beside = () if groups is None else groups.named_parameters(prefix="groups")
+        named = (
+            (name, weight) for name, weight in (*ranker.named_parameters(), *beside) if weight.requires_grad
+        )
         self.weights = dict[str, Tensor](named)
         self.precision = working_precision(recipe.precision, ranker.item_bias.device)
         self.optimizer = _optimizer(list(self.weights.values()), recipe)
@@ -72,6 +77,8 @@ class Stepper:
             raise FloatingPointError(f"the loss became {loss} {place}")
         self.processes.add_up(gradients)
         self._move(gradients, place)
+        if self.groups is not None:
+            self.groups.after_step(self.processes)
         return loss
 
     def _of_piece(self, piece: Sequence[tuple[int, Batch]], n_targets: int) -> tuple[float, list[Tensor]]:
@@ -132,18 +139,23 @@ class Stepper:
 
 @contextmanager
 def stepper(
-    ranker: NeuralRanker, loss: Loss, recipe: Recipe, n_steps: int, processes: Processes
+    ranker: NeuralRanker,
+    loss: Loss,
+    recipe: Recipe,
+    n_steps: int,
+    processes: Processes,
+    groups: GroupObjective | None = None,
 ) -> Generator[Stepper]:
     """A stepper with its threads, none of which uses further threads."""
     if ranker.item_bias.device.type != "cpu":
-        yield Stepper(ranker, loss, recipe, n_steps, processes, None)
+        yield Stepper(ranker, loss, recipe, n_steps, processes, None, groups)
         return
     n_threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(
             min(CPU_PARTS, n_threads), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            yield Stepper(ranker, loss, recipe, n_steps, processes, pool)
+            yield Stepper(ranker, loss, recipe, n_steps, processes, pool, groups)
     finally:
         torch.set_num_threads(n_threads)
 
