@@ -4,7 +4,8 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel
 from ui import cache, state
-from ui.audit_words import METRIC_NAMES, attribute_name, usable_attributes
+from ui.audit_names import attribute_name, usable_attributes
+from ui.audit_words import METRIC_NAMES
 from ui.compare_views import draw_figures, draw_groups, draw_lists, draw_sentence, draw_wins
 from ui.components import (
     TRAIN,

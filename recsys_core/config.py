@@ -288,12 +288,19 @@ _LIMIT_WORDS = {
 
 
 class Environment(BaseSettings):
-    """What the environment says: `RECLENS_HOME`, `RECLENS_DATABASE_URL`."""
+    """What the environment says: `RECLENS_HOME`, `RECLENS_DATABASE_URL`, `RECLENS_AUDIT_PEOPLE`.
+
+    Attributes:
+        home: folder of the workspace.
+        database_url: of a catalogue elsewhere.
+        audit_people: whether Fairness leads on to the people behind a group; false shows groups alone.
+    """
 
     model_config = SettingsConfigDict(env_prefix="RECLENS_", frozen=True)
 
     home: Path = Path.home() / ".reclens"
     database_url: str | None = None
+    audit_people: bool = True
 
 
 def make_settings(ranker: str, preset: str = "balanced", changes: Sequence[str] = ()) -> Settings:

@@ -102,6 +102,17 @@ def open_page(page: str, /, **query: str) -> AppTest:
     return app if page == "home" else app.switch_page(f"pages/{page}.py").run()
 
 
+def in_chinese(app: AppTest, page: str, *kept: str) -> AppTest:
+    """A page in another session, in Chinese, with the parts of the first one's state that are named."""
+    again = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    for name in kept:
+        again.session_state[name] = app.session_state[name]
+    for name, value in {**app.query_params, "lang": "zh"}.items():
+        again.query_params[name] = value
+    again.run()
+    return again.switch_page(f"pages/{page}.py").run()
+
+
 def texts(app: AppTest) -> str:
     """Everything that is written on a page, widgets apart, in its order of kinds."""
     kinds = (app.title, app.subheader, app.markdown, app.caption, app.error, app.warning)

@@ -15,6 +15,7 @@ from wider_shop import build_wider_shop
 # Whole files that `make quick` leaves out: pages opened one by one, and statistics of many simulated worlds.
 SLOW_FILES = (
     *("test_app_compare", "test_app_explain", "test_app_explore", "test_app_fairness", "test_app_mitigation"),
+    *("test_app_fairness_items", "test_app_fairness_causes", "test_app_fairness_checks"),
     *("test_app_reasons", "test_app_why", "test_imported_lists", "test_planted_truth", "test_probe"),
     *(
         "test_worst_subgroup",

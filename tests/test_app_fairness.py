@@ -19,9 +19,9 @@ from recsys_core.actions.models import open_model, train
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
+from ui.audit_names import crossings
 from ui.audit_words import (
     bounds_table,
-    crossings,
     gap_sentence,
     gaps_table,
     groups_table,

@@ -24,7 +24,8 @@ def audited(shop: BuiltWorkspace, model: str | None = None) -> AppTest:
     app = open_page("fairness", model=model or shop.item_knn, k="50")
     app.multiselect(key="fairness_by").set_value(["gender"]).run()
     app.selectbox(key="fairness_metric").set_value("hr").run()
-    return app.button(key="fairness_run").click().run()
+    app.button(key="fairness_run").click().run()
+    return app.segmented_control(key="fairness_section").set_value("mitigation").run()
 
 
 def test_nothing_is_reranked_before_it_is_asked_for(own_wider_shop: BuiltWorkspace) -> None:
@@ -65,14 +66,32 @@ def test_for_many_people_the_page_tells_the_command(
     assert any(one.value == "reclens mitigate 'Test item-knn' --by gender --metric hr@50" for one in app.code)
 
 
-def test_the_chosen_point_is_a_star_and_the_others_are_not() -> None:
-    change = {"gap_change": 0.0, "gap_low": -0.1, "gap_high": 0.1}
-    change |= {"utility_change": 0.0, "utility_low": -0.1, "utility_high": 0.1}
-    rows = [
-        {"chosen": False, "gap": 0.2, "utility": 0.5, "rules": "as it is"} | change,
-        {"chosen": True, "gap": 0.1, "utility": 0.4, "rules": "<b>"} | change,
-    ]
-    plain, star = frontier_plot(pd.DataFrame(rows), "gap", "utility", "chosen").data
-    assert (plain.marker.symbol, star.marker.symbol) == ("circle", "star")
+def points(*rows: tuple[bool, bool, float, float]) -> pd.DataFrame:
+    """Chosen, as it is, gap and utility of each point; every change is at most 0.02 away from what it is."""
+    change = {"gap_change": 0.0, "gap_low": -0.02, "gap_high": 0.02}
+    change |= {"utility_change": 0.0, "utility_low": -0.01, "utility_high": 0.01}
+    names = ("chosen", "start", "gap", "utility")
+    return pd.DataFrame([dict(zip(names, row, strict=True)) | change | {"rules": "<b>"} for row in rows])
+
+
+NAMES = ("as they are", "others", "chosen")
+
+
+def test_the_chosen_point_is_a_star_and_the_lists_as_they_are_are_a_square() -> None:
+    table = points((False, True, 0.2, 0.5), (False, False, 0.15, 0.45), (True, False, 0.1, 0.4))
+    start, other, star = frontier_plot(table, "gap", "utility", NAMES).data
+    assert (start.marker.symbol, other.marker.symbol, star.marker.symbol) == ("square-open", "circle", "star")
+    assert [one.name for one in (start, other, star)] == list(NAMES)
     assert list(star.x) == [0.1] and list(star.y) == [0.4]
     assert list(star.customdata) == ["&lt;b&gt;"]
+
+
+def test_axes_begin_where_the_intervals_do_and_not_at_zero() -> None:
+    figure = frontier_plot(points((False, True, 0.2, 0.5), (True, False, 0.1, 0.4)), "gap", "utility", NAMES)
+    assert figure.layout.yaxis.range == pytest.approx((0.39 - 0.06 * 0.12, 0.51 + 0.06 * 0.12))
+    assert figure.layout.xaxis.range == pytest.approx((0.08 - 0.06 * 0.14, 0.22 + 0.06 * 0.14))
+
+
+def test_where_nothing_but_the_lists_as_they_are_is_chosen_there_is_one_point() -> None:
+    (star,) = frontier_plot(points((True, True, 0.2, 0.5)), "gap", "utility", NAMES).data
+    assert star.marker.symbol == "star"

@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from recsys_core.actions.causes import decompose_gaps
 from recsys_core.actions.models import open_model
+from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
-from ui.why_views import parts_table, waterfall
+from ui.why_views import parts_table, share_sentence, waterfall
 
 HEADING = "Where the gaps come from"
 
@@ -26,7 +27,8 @@ def audited(shop: BuiltWorkspace) -> AppTest:
     app = open_page("fairness", model=shop.item_knn, k="50")
     app.multiselect(key="fairness_by").set_value(["region"]).run()
     app.selectbox(key="fairness_metric").set_value("hr").run()
-    return app.button(key="fairness_run").click().run()
+    app.button(key="fairness_run").click().run()
+    return app.segmented_control(key="fairness_section").set_value("why").run()
 
 
 def test_nothing_is_split_before_it_is_asked_for(own_shop: BuiltWorkspace) -> None:
@@ -54,6 +56,10 @@ def test_the_table_has_the_figures_of_the_core(kept_shop: BuiltWorkspace) -> Non
     assert table["value"].tolist()[-1] == own.parts.gap.value
     assert table["share"].tolist()[-1] == 1
     assert len(table) == len(own.parts.factors) + 2
+
+
+def test_the_share_of_length_is_told_with_its_interval() -> None:
+    assert share_sentence(Term(0.914, 0.7, 1.2)).endswith("go with 91% of the gap (95 % from 70% to 120%).")
 
 
 def test_the_waterfall_ends_with_the_sum() -> None:

@@ -7,14 +7,8 @@ import streamlit as st
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.metrics.ranking import AUC
-from ui.audit_words import (
-    METRIC_NAMES,
-    MORE_METRICS,
-    attribute_name,
-    crossings,
-    reference_name,
-    references,
-)
+from ui.audit_names import attribute_name, crossings, reference_name, references
+from ui.audit_words import METRIC_NAMES, MORE_METRICS
 from ui.components import help_text, metric_name
 from ui.text import t
 
@@ -72,6 +66,21 @@ def choose_settings(model: LoadedModel, attributes: list[str], k: int) -> AuditS
         more_metrics=more,
         primary=tuple(primary) or None,
     )
+
+
+def choose_section(sections: list[str]) -> str:
+    """Which part of an audit is looked at, by choice: each is a page of its own, and some take a while."""
+    chosen = st.segmented_control(
+        t("fairness.section"),
+        sections,
+        default=sections[0],
+        required=True,
+        format_func=lambda name: t(f"fairness.section_{name}"),
+        key="fairness_section",
+        label_visibility="collapsed",
+        **_KEPT,
+    )
+    return chosen if chosen in sections else sections[0]
 
 
 def _choose_more(model: LoadedModel, metric: str, k: int) -> tuple[str, ...]:

@@ -1,59 +1,26 @@
 """An audit in words and tables: verdicts as sentences, and hidden groups as what they are."""
 
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Callable
 
 import pandas as pd
 
-from recsys_core.actions.audit_questions import DERIVED
-from recsys_core.actions.data import LoadedDataset
-from recsys_core.errors import DataError
 from recsys_core.fairness.comparisons import NOBODY_ELSE
 from recsys_core.fairness.findings import AuditPlan
-from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.result import AuditResult, GapRow
 from recsys_core.fairness.summaries import NEGATIVE, ONE_OUTCOME
-from recsys_core.fairness.suppression import SMALLEST_GROUP
-from ui import answers
+from ui.audit_names import MARKS, OVERALL, attribute_name, group_name, reference_name, verdict_name
 from ui.components import metric_name
 from ui.text import plain, t
 
 METRIC_NAMES = ("ndcg", "hr", "mrr", "precision")  # with one held-out item, recall is HR and MAP is MRR
 MORE_METRICS = ("auc", "novelty", "popularity", "diversity", "miscalibration", "popularity-deviation")
 OPEN_TOLD = 2  # inconclusive gaps that are told in sentences; the table has all
-REST, BEST, OVERALL = "rest", "best", "overall"
 _REASONS = {
     "hidden": "reason_hidden",
     "missing attribute": "reason_missing",
     "insufficient data": "reason_insufficient",
     NOBODY_ELSE: "reason_alone",
 }
-MARKS = {"disparity": "▲", "equivalent": "＝", "inconclusive": "?"}
-
-
-def usable_attributes(data: LoadedDataset) -> list[str]:
-    """The attributes that can form groups."""
-    derived = DERIVED if data.dataset.n_users >= 2 * SMALLEST_GROUP else ()
-    named = list(dict.fromkeys([*data.attributes, *derived]))
-    return [attribute for attribute in named if _groups(data, attribute)]
-
-
-def crossings(attributes: Sequence[str]) -> list[str]:
-    """Every pair of attributes, as an audit names it."""
-    return [f"{first}*{second}" for first, second in combinations(attributes, 2)]
-
-
-def attribute_name(by: str) -> str:
-    """An attribute or intersection as people read it, as plain text."""
-    return " × ".join(
-        t(f"fairness.attribute_{part}") if part in DERIVED else plain(part) for part in by.split("*")
-    )
-
-
-def references(data: LoadedDataset, by: Sequence[str]) -> list[str]:
-    """What a group may be held against: everybody else, the best group, or a group by name."""
-    named = dict.fromkeys(group for attribute in by for group in _groups(data, attribute))
-    return [REST, BEST, *(group for group in named if group not in (REST, BEST, UNKNOWN))]
 
 
 def headline(result: AuditResult) -> str:
@@ -73,11 +40,6 @@ def verdict_counts(result: AuditResult) -> dict[str, int]:
     return {verdict: sum(gap.verdict == verdict for gap in result.gaps) for verdict in MARKS}
 
 
-def verdict_name(verdict: str) -> str:
-    """A verdict's word with its mark."""
-    return f"{MARKS[verdict]} {t(f'fairness.{verdict}')}"
-
-
 def gap_sentence(gap: GapRow, result: AuditResult) -> str:
     """One gap's verdict in words, as plain text."""
     reference = reference_name(gap.reference)
@@ -95,16 +57,6 @@ def gap_sentence(gap: GapRow, result: AuditResult) -> str:
     if gap.verdict == "equivalent":
         return t("fairness.says_equivalent", reference=reference, margin=f"{result.margin:.4f}")
     return t("fairness.says_open", reference=reference, detectable=f"{gap.minimum_detectable:.4f}")
-
-
-def reference_name(reference: str) -> str:
-    """What a reference is called on the screen."""
-    return t(f"fairness.reference_{reference}") if reference in (REST, BEST) else plain(reference)
-
-
-def group_name(group: str) -> str:
-    """A group's label; those without a value say so."""
-    return t("fairness.unknown") if group == UNKNOWN else plain(group)
 
 
 def sizes_table(plan: AuditPlan) -> pd.DataFrame:
@@ -274,10 +226,3 @@ def _reason(reason: str, result: AuditResult) -> str:
         if reason.startswith(beginning):
             return t(f"fairness.{key}", least=least, metric=metric)
     return plain(reason)
-
-
-def _groups(data: LoadedDataset, by: str) -> list[str]:
-    try:
-        return [str(group) for group in group_labels(answers.audited_people(data), by).cat.categories]
-    except DataError:
-        return []

@@ -7,7 +7,8 @@ from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.paired_groups import GroupGain
 from ui import answers, charts
-from ui.audit_words import METRIC_NAMES, attribute_name, group_name
+from ui.audit_names import attribute_name, group_name
+from ui.audit_words import METRIC_NAMES
 from ui.components import chart, help_text, metric_name, table
 from ui.lists import list_columns, ranked_list, readable
 from ui.state import AsOf

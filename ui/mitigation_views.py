@@ -12,7 +12,7 @@ from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
 from recsys_core.ranker.reranked import RerankedRanker
 from ui import cache
-from ui.audit_words import attribute_name, group_name
+from ui.audit_names import attribute_name, group_name
 from ui.charts import BLUE, GREY, ORANGE, literal
 from ui.components import chart, metric_name, sentence, table
 from ui.text import plain, safe, t
@@ -20,6 +20,7 @@ from ui.text import plain, safe, t
 MOST_PEOPLE = 3_000  # more take too long to be waited for on a page
 KEPT = 8
 HEIGHT = 360  # pixels
+ROOM = 0.06  # of an axis, left at either end
 
 
 def draw_mitigation(model: LoadedModel, result: AuditResult) -> None:
@@ -61,6 +62,7 @@ def points_table(found: Mitigation) -> pd.DataFrame:
         [
             {
                 "chosen": point.chosen,
+                "start": not any(found.rules(point).values()),
                 "gap": point.gap.after,
                 "gap_change": point.gap.difference,
                 "gap_low": point.gap.ci_low,
@@ -79,38 +81,54 @@ def points_table(found: Mitigation) -> pd.DataFrame:
     )
 
 
-def frontier_plot(points: pd.DataFrame, gap_title: str, utility_title: str, chosen_name: str) -> go.Figure:
-    """Utility over gap, a mark a point; lines are 95 % intervals of the change from the list as it is.
+def frontier_plot(
+    points: pd.DataFrame, gap_title: str, utility_title: str, names: tuple[str, str, str]
+) -> go.Figure:
+    """Utility over gap, a mark a point; lines are 95 % intervals of the change from the lists as they are.
+
+    Both axes begin and end where the points and their intervals do: a gap of 0 is in sight only if one of
+    them reaches it.
 
     Args:
         points: as `points_table`.
         gap_title: of the horizontal axis; nearer to 0 is better.
         utility_title: of the vertical axis; higher is better.
-        chosen_name: what the chosen point is called.
+        names: of the lists as they are, of other points, and of the chosen one.
     """
     figure = go.Figure()
-    for chosen, colour, symbol in ((False, BLUE, "circle"), (True, ORANGE, "star")):
-        rows = points[points["chosen"] == chosen]
+    kinds = (points["start"] & ~points["chosen"], ~points["start"] & ~points["chosen"], points["chosen"])
+    marks = ((GREY, "square-open", 13), (BLUE, "circle", 10), (ORANGE, "star", 18))
+    for name, own, (colour, symbol, size) in zip(names, kinds, marks, strict=True):
+        rows = points[own]
         if rows.empty:
             continue
         figure.add_scatter(
             x=rows["gap"],
             y=rows["utility"],
             mode="markers",
-            name=literal(chosen_name) if chosen else "",
-            marker={"size": 15 if chosen else 10, "color": colour, "symbol": symbol},
+            name=literal(name),
+            marker={"size": size, "color": colour, "symbol": symbol, "line": {"width": 2, "color": colour}},
             error_x=_reach(rows, "gap", colour),
             error_y=_reach(rows, "utility", colour),
             customdata=[literal(rules, 80) for rules in rows["rules"]],
             hovertemplate="%{customdata}<br>%{x:.4f}, %{y:.4f}<extra></extra>",
-            showlegend=chosen,
         )
     figure.add_vline(x=0, line_width=1, line_color=GREY)
-    figure.update_xaxes(title=gap_title, rangemode="tozero")
-    figure.update_yaxes(title=utility_title)
+    figure.update_xaxes(title=gap_title, range=_ends(points, "gap"))
+    figure.update_yaxes(title=utility_title, range=_ends(points, "utility"))
     legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
-    figure.update_layout(height=HEIGHT, margin={"l": 8, "r": 8, "t": 36, "b": 8}, legend=legend)
+    margin = {"l": 8, "r": 8, "t": 36, "b": 8}
+    figure.update_layout(height=HEIGHT, margin=margin, legend=legend, showlegend=True)
     return figure
+
+
+def _ends(points: pd.DataFrame, name: str) -> list[float]:
+    """The ends of an axis: where the values and their intervals lie, and a little room."""
+    unchanged = points[name] - points[f"{name}_change"]
+    low = float(pd.concat([points[name], unchanged + points[f"{name}_low"]]).min())
+    high = float(pd.concat([points[name], unchanged + points[f"{name}_high"]]).max())
+    room = ROOM * ((high - low) or abs(high) or 1.0)
+    return [low - room, high + room]
 
 
 def _reach(rows: pd.DataFrame, name: str, colour: str) -> dict[str, object]:
@@ -131,10 +149,10 @@ def _draw_frontier(found: Mitigation) -> None:
     st.caption(
         t("mitigation.means", fitting=f"{found.n_fitting:,}", showing=f"{found.n_showing:,}", metric=metric)
     )
-    figure = frontier_plot(
-        points, t("mitigation.gap"), t("mitigation.utility", metric=metric), t("mitigation.chosen")
-    )
-    chart(figure, "mitigation_frontier", t("mitigation.alt"), points, "frontier")
+    names = t("mitigation.start"), t("mitigation.others"), t("mitigation.chosen")
+    figure = frontier_plot(points, t("mitigation.gap"), t("mitigation.utility", metric=metric), names)
+    numbers = points.drop(columns="start")
+    chart(figure, "mitigation_frontier", t("mitigation.alt"), numbers, "frontier")
     change = found.chosen.gap
     key = "says_smaller" if change.ci_high < 0 else "says_larger" if change.ci_low > 0 else "says_open"
     st.markdown(t(f"mitigation.{key}", before=f"{change.before:.4f}", after=f"{change.after:.4f}"))

@@ -8,7 +8,7 @@ from recsys_core.actions.audits import KeptAudit
 from recsys_core.report.contents import SECTIONS, Section
 from recsys_core.report.formats import FORMATS, Format, report_bytes
 from recsys_core.store.records import AuditRecord
-from ui.audit_words import attribute_name
+from ui.audit_names import attribute_name
 from ui.components import metric_name
 from ui.text import plain, t, when
 

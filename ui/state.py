@@ -15,7 +15,7 @@ Language = Literal["en", "zh"]
 
 MAX_K = 100
 MAX_ID_LENGTH = 400
-_CONTEXT, _STEPS, _CHECKED = "context", "steps", "checked"
+_CONTEXT, _STEPS, _CHECKED, _ASKED = "context", "steps", "checked", "asked_for"
 
 Step = Literal["person", "why", "audit"]
 
@@ -142,6 +142,21 @@ def check_asked(mark: str | None = None) -> str:
     if mark is not None:
         st.session_state[_CHECKED] = mark
     return st.session_state.get(_CHECKED, "")
+
+
+def ask_for(what: str) -> None:
+    """Notes that a person asked for something that takes a while, so that it is still drawn later on."""
+    st.session_state[_ASKED] = st.session_state.get(_ASKED, frozenset()) | {what}
+
+
+def is_asked_for(what: str) -> bool:
+    """Whether a person of this session asked for it."""
+    return what in st.session_state.get(_ASKED, frozenset())
+
+
+def chosen_in(widget: str) -> tuple[str, ...]:
+    """What a person has chosen in a widget of several choices, drawn on this page or not."""
+    return tuple(st.session_state.get(widget, ()))
 
 
 def link() -> str:

@@ -10,7 +10,7 @@ from recsys_core.errors import DataError
 from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from ui import cache
-from ui.audit_words import attribute_name, reference_name
+from ui.audit_names import attribute_name, reference_name
 from ui.charts import GREY, LESS, MORE, literal
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
@@ -38,6 +38,7 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
         except DataError:
             st.caption(t("why.none"))
             return
+    found = sorted(found, key=lambda own: own.gap.verdict != "disparity")  # what needs a reason comes first
     names = [_gap_name(own) for own in found]
     place = 0
     if len(found) > 1:
@@ -110,13 +111,21 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
     return figure
 
 
+def share_sentence(share: Term) -> str:
+    """What part of the gap goes with the length of the histories and what follows from it, in percent."""
+    ends = {"ci_low": f"{share.ci_low:.0%}", "ci_high": f"{share.ci_high:.0%}"}
+    return t("why.says_share", value=f"{share.value:.0%}", **ends)
+
+
 def _draw_parts(own: GapParts, name: str, metric: str) -> None:
     table = parts_table(own)
     st.caption(t("why.means", metric=safe(metric_name(metric))))
     title = t("why.part_of_gap", metric=metric_name(metric))
     chart(waterfall(table, title), "why_parts", t("why.alt", gap=name), table, "why")
     structure, parts = own.parts.structure, own.parts
-    if structure.ci_low <= 0 <= structure.ci_high:
+    if parts.share is not None:
+        st.markdown(share_sentence(parts.share))
+    if parts.structure_may_be_none:
         st.markdown(t("why.says_alike"))
     else:
         st.markdown(t("why.says_structure", structure=f"{structure.value:+.4f}"))
