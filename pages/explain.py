@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from recsys_core.actions.models import LoadedModel, list_for_user, list_source
+from recsys_core.actions.models import LoadedModel, list_source
 from ui import cache, state
 from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
+from ui.reason_choices import choose_baseline, choose_item, choose_method, say_what_was_lacking
 from ui.reason_curves import draw_curves
+from ui.reason_export import evidence_button
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
@@ -23,56 +25,22 @@ from ui.reason_views import (
     draw_sentence,
     draw_verification,
 )
-from ui.reasons import ask, contributions, fitting_methods, is_the_same_for_all
+from ui.reason_word_views import draw_words
+from ui.reasons import ask, contributions, is_the_same_for_all
 from ui.state import Context
-from ui.text import plain, safe, t
-
-
-def choose_item(model: LoadedModel, chosen: Context) -> str | None:
-    """Draws the choice among the items of the list; the item's id, or None where the list is empty."""
-    shown = list_for_user(model, chosen.user or "", chosen.k, chosen.as_of)
-    titles = {
-        str(item_id): f"{rank}. {plain(title)}"
-        for item_id, rank, title in zip(shown["item_id"], shown["rank"], shown["title"], strict=True)
-    }
-    asked = chosen.item or next(iter(titles), None)
-    if asked is None:
-        st.caption(t("explain.no_list"))
-        return None
-    is_known = (model.data.dataset.items["item_id"] == asked).any()
-    if is_known:
-        titles.setdefault(asked, plain(model.data.dataset.titles[model.data.dataset.item_number(asked)]))
-    st.session_state["explain_item"] = asked if is_known else None
-    st.selectbox(
-        t("explain.item"),
-        list(titles),
-        format_func=titles.__getitem__,
-        key="explain_item",
-        on_change=lambda: state.update(item=st.session_state["explain_item"]),
-    )
-    return asked
-
-
-def choose_method(model: LoadedModel) -> str:
-    """Draws the choice among the methods that fit the ranker."""
-    methods = fitting_methods(model)
-    return st.selectbox(
-        t("explain.method"),
-        methods,
-        format_func=lambda name: t(f"explain.method_{name}"),
-        key=f"explain_method_{methods[0]}",
-        help=t("explain.method_help"),
-        persist_state="session",
-    )
+from ui.text import safe, t
 
 
 def show(model: LoadedModel, chosen: Context) -> None:
     """The explanation of one item of the person's list."""
-    columns = st.columns([7, 5], vertical_alignment="bottom")
+    columns = st.columns([5, 3, 4], vertical_alignment="bottom")
     with columns[0]:
         item = choose_item(model, chosen)
     with columns[1]:
-        method = choose_method(model)
+        method = choose_method(model, chosen)
+    with columns[2]:
+        baseline = choose_baseline(model, method, chosen)
+    say_what_was_lacking(chosen, method, baseline)
     if item is None or chosen.user is None:
         return
     title = safe(model.data.dataset.titles[model.data.dataset.item_number(item)])
@@ -83,7 +51,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
         draw_without_history(model, chosen.user, item, chosen.k, chosen.as_of)
         return
     with st.spinner(t("explain.asking")):
-        evidence = ask(model, chosen.user, item, method, chosen.as_of)
+        evidence = ask(model, chosen.user, item, method, chosen.as_of, baseline)
     state.tick("why")
     explanation = evidence.explanation
     contributed = contributions(model, explanation)
@@ -95,6 +63,7 @@ def show(model: LoadedModel, chosen: Context) -> None:
         return
     draw_figures(model, explanation)
     draw_contributions(contributed)
+    draw_words(model, chosen.user, item, explanation, chosen.as_of)
     draw_components(model, chosen.user, item, chosen.as_of)
     draw_contrast(model, chosen.user, item, explanation, chosen.k, chosen.as_of)
     draw_smallest_change(model, chosen.user, item, chosen.k, chosen.as_of)
@@ -102,7 +71,8 @@ def show(model: LoadedModel, chosen: Context) -> None:
     draw_curves(explanation)
     if explanation.verification is not None:
         draw_verification(explanation.verification)
-    draw_side_by_side(model, chosen.user, item, chosen.as_of)
+    draw_side_by_side(model, chosen.user, item, method, chosen.as_of)
+    evidence_button(model, explanation, chosen.as_of)
 
 
 page_header("explain.heading", "explain.caption")

@@ -137,7 +137,7 @@ def test_all_methods_stand_side_by_side_when_they_are_asked(shop: BuiltWorkspace
     model, user = opened(shop, getattr(shop, ranker))
     app = open_page("explain", model=getattr(shop, ranker))
     app.toggle(key="explain_all_methods").set_value(True).run()
-    table = shown(app, "All methods side by side")
+    table = shown(app, "All methods and baselines side by side")
     assert 0 < len(table) <= 12
     assert len(table.columns) + texts(app).count("subsets of at most 12") == 1 + len(methods_of(model.ranker))
     item = table["title"].iloc[0]

@@ -20,6 +20,7 @@ from recsys_core.actions.group_comparisons import compare_opened, group_gains
 from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
+from recsys_core.actions.words import words_of_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.explain.components import Components
@@ -28,6 +29,7 @@ from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
+from recsys_core.explain.words import WordChain
 from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
@@ -41,14 +43,18 @@ KEPT_COUNTS = 8
 KEPT_COMPARISONS = 100
 
 
-def explanation(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Explanation:
+def explanation(
+    model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf, baseline: str | None = None
+) -> Explanation:
     """Why an item is where it is on a person's list; raises what `explain_item` raises."""
-    return _explanation(model, model.record.id, user_id, item_id, method, as_of)
+    return _explanation(model, model.record.id, user_id, item_id, method, as_of, baseline)
 
 
-def attributions(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Attributions:
+def attributions(
+    model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf, baseline: str | None = None
+) -> Attributions:
     """What one method says, untested; raises what `attributions_of` raises."""
-    return _attributions(model, model.record.id, user_id, item_id, method, as_of)
+    return _attributions(model, model.record.id, user_id, item_id, method, as_of, baseline)
 
 
 def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Components:
@@ -57,10 +63,10 @@ def components(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> C
 
 
 def contrast(
-    model: LoadedModel, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+    model: LoadedModel, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf, baseline: str
 ) -> Contrast:
     """Why one item rather than another one; raises what `contrast_items` raises."""
-    return _contrast(model, model.record.id, user_id, item_id, other_id, method, as_of)
+    return _contrast(model, model.record.id, user_id, item_id, other_id, method, as_of, baseline)
 
 
 def removal(
@@ -73,6 +79,11 @@ def removal(
 def addition(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
     """The smallest addition that lifts an item; raises what `what_would_lift` raises."""
     return _addition(model, model.record.id, user_id, item_id, k, as_of)
+
+
+def words(model: LoadedModel, user_id: str, item_id: str, place: int, as_of: AsOf) -> WordChain:
+    """The words of an item and of what stands at a place of the history; raises as `words_of_item`."""
+    return _words(model, model.record.id, user_id, item_id, place, as_of)
 
 
 def model_report(model: LoadedModel, n_people: int) -> ModelReport:
@@ -130,16 +141,28 @@ def popularity(data: LoadedDataset) -> FloatArray:
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _explanation(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str | None,
 ) -> Explanation:
-    return explain_item(_model, user_id, item_id, method, as_of)
+    return explain_item(_model, user_id, item_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _attributions(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str | None,
 ) -> Attributions:
-    return attributions_of(_model, user_id, item_id, method, as_of)
+    return attributions_of(_model, user_id, item_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
@@ -149,9 +172,16 @@ def _components(_model: LoadedModel, model_id: str, user_id: str, item_id: str, 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _contrast(
-    _model: LoadedModel, model_id: str, user_id: str, item_id: str, other_id: str, method: str, as_of: AsOf
+    _model: LoadedModel,
+    model_id: str,
+    user_id: str,
+    item_id: str,
+    other_id: str,
+    method: str,
+    as_of: AsOf,
+    baseline: str,
 ) -> Contrast:
-    return contrast_items(_model, user_id, item_id, other_id, method, as_of)
+    return contrast_items(_model, user_id, item_id, other_id, method, as_of, baseline)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
@@ -170,6 +200,13 @@ def _removal(
 @st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
 def _addition(_model: LoadedModel, model_id: str, user_id: str, item_id: str, k: int, as_of: AsOf) -> Change:
     return what_would_lift(_model, user_id, item_id, k, as_of)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_EXPLANATIONS)
+def _words(
+    _model: LoadedModel, model_id: str, user_id: str, item_id: str, place: int, as_of: AsOf
+) -> WordChain:
+    return words_of_item(_model, user_id, item_id, as_of=as_of, places=[place])
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)

@@ -1,15 +1,20 @@
 """Components, contrast, the smallest change and the methods side by side: in words and in tables."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pandas as pd
 
 from recsys_core.actions.counterfactuals import question_about
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import ConfigError
+from recsys_core.explain.attributions import Baseline, Method
 from recsys_core.explain.components import Components
 from recsys_core.explain.contrast import Contrast
+from recsys_core.explain.history import baselines_for
 from recsys_core.explain.standing import Change
 from ui import answers
-from ui.reasons import fitting_methods, listed, main_reasons, order_name
+from ui.reasons import baseline_name, fitting_methods, listed, main_reasons, order_name
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
@@ -98,23 +103,39 @@ def change_sentence(model: LoadedModel, change: Change) -> str:
     return _one_after_the_other(words)
 
 
-def side_by_side(
-    model: LoadedModel, user_id: str, item_id: str, as_of: AsOf
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Each method's contributions by item in units of the score, and what kept a method from answering.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A method with a baseline, None = its own, and what the two are called."""
 
-    The table has `title`, then one column a method; its items are those that have the largest share of any
-    method's strongest contribution.
+    name: str
+    method: Method
+    baseline: Baseline | None
+
+
+def ways_to_ask(model: LoadedModel, method: Method, by_baseline: bool) -> list[Way]:
+    """All methods that fit the model, or one method with each of its baselines."""
+    if by_baseline:
+        return [Way(baseline_name(own), method, own) for own in baselines_for(model.ranker, method)]
+    return [Way(order_name(own), own, None) for own in fitting_methods(model)]
+
+
+def side_by_side(
+    model: LoadedModel, user_id: str, item_id: str, as_of: AsOf, ways: Sequence[Way]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """What each way says of an item in units of the score, and what kept one from answering, by its name.
+
+    The table has `title`, then one column a way; its items are those that have the largest share of any
+    way's strongest contribution.
     """
     columns, refused, dataset = dict[str, "pd.Series[float]"](), dict[str, str](), model.data.dataset
     history = question_about(model, user_id, item_id, as_of).history
-    for method in fitting_methods(model):
+    for way in ways:
         try:
-            values = answers.attributions(model, user_id, item_id, method, as_of).values
+            found = answers.attributions(model, user_id, item_id, way.method, as_of, way.baseline)
         except ConfigError as error:
-            refused[method] = str(error)
+            refused[way.name] = str(error)
             continue
-        columns[order_name(method)] = pd.Series(values).groupby(history).sum()
+        columns[way.name] = pd.Series(found.values).groupby(history).sum()
     table = pd.DataFrame(columns)
     weight = (table.abs() / table.abs().max().replace(0, 1)).max(axis=1)
     strongest = table.loc[weight.sort_values(ascending=False, kind="stable").index[:SIDE_BY_SIDE]]

@@ -9,6 +9,7 @@ import streamlit as st
 from recsys_core.actions.models import LoadedModel
 from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.faithfulness import Verification
+from recsys_core.explain.history import METHODS
 from ui import charts
 from ui.components import chart, table
 from ui.reasons import (
@@ -18,6 +19,7 @@ from ui.reasons import (
     badge_reason,
     best_rival,
     by_item,
+    compared_with,
     customer_sentence,
     faithfulness_table,
     gains_table,
@@ -39,7 +41,7 @@ def draw_sentence(model: LoadedModel, explanation: Explanation, contributed: pd.
                 st.badge(t("explain.verified"), icon=":material/verified:", color="green")
             else:
                 st.badge(t("explain.not_verified"), icon=":material/help:", color="gray")
-            st.caption(badge_reason(explanation.verification, explanation.attributions.method))
+            st.caption(_badge_reason(explanation))
 
 
 def draw_figures(model: LoadedModel, explanation: Explanation) -> None:
@@ -56,7 +58,7 @@ def draw_figures(model: LoadedModel, explanation: Explanation) -> None:
         for name, value in figures:
             kind = f"_{model.ranker.score_kind}" if name == "score" else ""
             st.metric(t(f"explain.{name}"), value, help=t(f"explain.{name}{kind}_help"))
-    st.caption(f"{adds_up(explanation)} {t(f'explain.baseline_{found.method}')}")
+    st.caption(f"{adds_up(explanation)} {compared_with(found.method, explanation.baseline)}")
     if has(f"explain.warning_{found.method}"):
         st.warning(t(f"explain.warning_{found.method}"), icon=":material/warning:")
 
@@ -128,6 +130,12 @@ def draw_verification(verification: Verification) -> None:
                 "ci_high": number(t("explain.ci_high"), format="%.4f"),
             },
         )
+
+
+def _badge_reason(explanation: Explanation) -> str:
+    method = explanation.attributions.method
+    other = explanation.baseline if explanation.baseline != METHODS[method].baselines[0] else None
+    return badge_reason(explanation.verification, method, other)
 
 
 def _contribution_columns() -> dict[str, object]:

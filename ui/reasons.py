@@ -37,10 +37,12 @@ class Evidence:
         return own | {CEILING: self.ceiling.faithfulness[removal][CEILING]}
 
 
-def ask(model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf) -> Evidence:
+def ask(
+    model: LoadedModel, user_id: str, item_id: str, method: str, as_of: AsOf, baseline: str | None = None
+) -> Evidence:
     """The evidence for one item of one list; raises what `explain_item` raises."""
     return Evidence(
-        answers.explanation(model, user_id, item_id, method, as_of),
+        answers.explanation(model, user_id, item_id, method, as_of, baseline),
         answers.explanation(model, user_id, item_id, CEILING, as_of),
     )
 
@@ -117,8 +119,10 @@ def customer_sentence(model: LoadedModel, explanation: Explanation, table: pd.Da
     )
 
 
-def badge_reason(verification: Verification | None, method: str) -> str:
-    """Why the badge is given or withheld, in the person's language."""
+def badge_reason(verification: Verification | None, method: str, baseline: str | None = None) -> str:
+    """Why the badge is given or withheld, in the person's language; `baseline`: one not the method's own."""
+    if verification is None and baseline is not None:
+        return t("explain.badge_other_baseline", method=order_name(method), baseline=baseline_name(baseline))
     if verification is None:
         return t("explain.badge_untested", method=order_name(method))
     name, n = t(f"explain.said_{method}"), f"{verification.n_people:,}"
@@ -181,6 +185,19 @@ def gains_table(verification: Verification) -> pd.DataFrame:
 def order_name(order: str) -> str:
     """What an order of removal is called."""
     return t(f"explain.method_{order}" if has(f"explain.method_{order}") else f"explain.order_{order}")
+
+
+def baseline_name(baseline: str) -> str:
+    """What a baseline is called."""
+    return t(f"explain.against_{baseline}")
+
+
+def compared_with(method: str, baseline: str) -> str:
+    """What a method has compared with, in a sentence."""
+    for key in (f"explain.baseline_{method}_{baseline}", f"explain.compared_{baseline}"):
+        if has(key):
+            return t(key)
+    return t(f"explain.baseline_{method}")
 
 
 def _rivals_named(orders: Sequence[str]) -> str:

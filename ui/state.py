@@ -33,6 +33,8 @@ class Context:
         as_of: whose history is shown: up to the held-out test item, or all of it.
         lang: of the interface.
         other: id of a second model of the data set, to compare with.
+        method: of explaining, by its name; None = the one that fits the model best.
+        baseline: what the method compares with, by its name; None = the method's own.
     """
 
     dataset: str | None = None
@@ -43,6 +45,8 @@ class Context:
     as_of: AsOf = "test"
     lang: Language = "en"
     other: str | None = None
+    method: str | None = None
+    baseline: str | None = None
 
 
 class Changes(TypedDict, total=False):
@@ -56,6 +60,8 @@ class Changes(TypedDict, total=False):
     as_of: AsOf
     lang: Language
     other: str | None
+    method: str | None
+    baseline: str | None
 
 
 _DEFAULTS = Context()
@@ -158,7 +164,7 @@ def read_url(parameters: dict[str, str], before: Context) -> Context:
     """The context that a URL asks for; `before` where it is silent or asks for what can't be."""
     ids = {
         name: parameters[name]
-        for name in ("dataset", "model", "user", "item", "other")
+        for name in ("dataset", "model", "user", "item", "other", "method", "baseline")
         if 0 < len(parameters.get(name, "")) <= MAX_ID_LENGTH
     }
     k, as_of, lang = (parameters.get(name, "") for name in ("k", "as_of", "lang"))
@@ -171,6 +177,8 @@ def read_url(parameters: dict[str, str], before: Context) -> Context:
         as_of="now" if as_of == "now" else "test" if as_of == "test" else before.as_of,
         lang="zh" if lang == "zh" else "en" if lang == "en" else before.lang,
         other=ids.get("other", before.other),
+        method=ids.get("method", before.method),
+        baseline=ids.get("baseline", before.baseline),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from recsys_core.actions.counterfactuals import question_about
 from recsys_core.actions.models import LoadedModel, list_for_user, list_source, request_for
-from recsys_core.actions.reasons import method_named
+from recsys_core.actions.reasons import compared_with, method_named
 from recsys_core.data.split import AsOf, histories
 from recsys_core.explain.components import NEUTRAL, Components, explain_components
 from recsys_core.explain.contrast import Contrast, contrast
@@ -21,31 +21,40 @@ def contrast_items(
     other_id: str,
     method: str | None = None,
     as_of: AsOf = "test",
+    baseline: str | None = None,
 ) -> Contrast:
     """Why an item (the first of the list, if none is named) rather than another one, for a person.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched one of the items, so it is no candidate.
-        ConfigError: both items are the same, the method doesn't fit, or there is no history.
+        ConfigError: both items are the same, the method or the baseline doesn't fit, or there is no history.
     """
     question = question_about(model, user_id, item_id, as_of)
     other = model.data.dataset.item_number(other_id)
-    return contrast(model.ranker, question, other, method_named(method))
+    options = compared_with(model, user_id, baseline)
+    return contrast(model.ranker, question, other, method_named(method), options)
 
 
 def attributions_of(
-    model: LoadedModel, user_id: str, item_id: str | None, method: str, as_of: AsOf = "test"
+    model: LoadedModel,
+    user_id: str,
+    item_id: str | None,
+    method: str,
+    as_of: AsOf = "test",
+    baseline: str | None = None,
 ) -> Attributions:
-    """What one method says of an item, without testing it; for looking at several methods side by side.
+    """What one method says of an item, without testing it; for looking at several side by side.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched the item.
-        ConfigError: there is no such method, it doesn't fit this ranker or history, or there is none.
+        ConfigError: there is no such method or baseline, it doesn't fit this ranker or history, or there
+            is no history.
     """
     chosen = method_named(method) or default_method(model.ranker)
-    return attribute(model.ranker, question_about(model, user_id, item_id, as_of), chosen)
+    question = question_about(model, user_id, item_id, as_of)
+    return attribute(model.ranker, question, chosen, compared_with(model, user_id, baseline))
 
 
 def components_of(model: LoadedModel, user_id: str, item_id: str | None, as_of: AsOf = "test") -> Components:

@@ -2,19 +2,21 @@
 
 from dataclasses import asdict
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from recsys_core.actions.models import LoadedModel, request_for
-from recsys_core.data.split import AsOf
+from recsys_core.data.split import AsOf, histories
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.explain.attributions import Method
+from recsys_core.explain.attributions import Baseline, Method, Options
 from recsys_core.explain.badges import badge_for
 from recsys_core.explain.explanation import Explanation, explain
 from recsys_core.explain.history import METHODS, default_method
 from recsys_core.explain.measures import MeasuredOrder
 from recsys_core.ranker.lists import recommend
+
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 
 def explain_item(
@@ -23,13 +25,14 @@ def explain_item(
     item_id: str | None = None,
     method: str | None = None,
     as_of: AsOf = "test",
+    baseline: str | None = None,
 ) -> Explanation:
     """Why an item (the first of the list, if none is named) is where it is on a person's list.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched the item, so it is no candidate.
-        ConfigError: there is no such method, or it doesn't fit the ranker.
+        ConfigError: there is no such method, or no such baseline, or it doesn't fit the ranker.
     """
     data = model.data
     request = request_for(model, user_id, as_of)
@@ -42,7 +45,8 @@ def explain_item(
     chosen = method_named(method) or default_method(model.ranker)
     trained = () if model.verification is None else (model.verification,)
     badge = badge_for((*trained, *model.badges), chosen, data.dataset, user_id)
-    return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge)
+    options = compared_with(model, user_id, baseline)
+    return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge, options)
 
 
 def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, Any]:
@@ -56,6 +60,7 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
         "rank": explanation.rank,
         "method": found.method,
         "baseline": found.baseline,
+        "baseline_name": explanation.baseline,
         "baseline_score": _number(found.baseline_score),
         "attributions": [
             {
@@ -104,6 +109,26 @@ def method_named(name: str | None) -> Method | None:
         if method == name:
             return method
     raise ConfigError(f"there is no method '{name}'; methods are {', '.join(METHODS)}")
+
+
+def compared_with(model: LoadedModel, user_id: str, baseline: str | None) -> Options:
+    """How to explain something to a person with a baseline of that name; None = the method's own.
+
+    Other people's histories are those of training, without the person's.
+
+    Raises:
+        ConfigError: there is no such baseline.
+        NotFoundError: no such person.
+    """
+    named = next((own for own in BASELINES if own == baseline), None)
+    if named is None:
+        if baseline is not None:
+            raise ConfigError(f"there is no baseline '{baseline}'; baselines are {', '.join(BASELINES)}")
+        return Options()
+    data = model.data
+    known = histories(data.dataset, data.split, "valid")
+    others = np.delete(np.arange(len(known)), data.dataset.user_number(user_id))
+    return Options(named, others=known.take(others))
 
 
 def _number(value: float) -> float | None:

@@ -1,7 +1,8 @@
 """Why an item is on a person's list, down to the words of texts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from recsys_core.actions.models import LoadedModel, request_for
 from recsys_core.data.reviews import item_texts
@@ -12,10 +13,16 @@ from recsys_core.encoder.text import TextEncoder
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.scoring import Question
 from recsys_core.explain.words import NO_TEXT, ItemReasons, WordChain, explain_words
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.ranker.ensemble import EnsembleRanker
 from recsys_core.ranker.lists import recommend
+from recsys_core.ranker.neural import NeuralRanker
+from recsys_core.ranker.reranked import RerankedRanker
 from recsys_core.trainer.device import choose_device
 
 MAX_HISTORY_TEXTS = 50
+
+WhyNoWords = Literal["no-text", "composed", "no-ngrams"]
 
 
 def words_of_item(
@@ -24,13 +31,16 @@ def words_of_item(
     item_id: str | None = None,
     n_history: int = 3,
     as_of: AsOf = "test",
+    places: Sequence[int] | None = None,
 ) -> WordChain:
     """Why an item (the first of the list, if none is named) is there: history items, then their words.
+
+    Of the history these are the words of the `n_history` strongest items, or of those at `places`, from 0.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched the item, so it is no candidate; or there is no list.
-        ConfigError: the model reads no texts, its encoder isn't there, or there is no history.
+        ConfigError: the model reads no texts, its encoder isn't there, there is no history, or no such place.
     """
     if not 0 <= n_history <= MAX_HISTORY_TEXTS:
         raise ConfigError(
@@ -49,7 +59,20 @@ def words_of_item(
         )
     question = Question(request.history, number, request.seen, request.context, request.askers)
     texts = item_texts(data.dataset, data.split)
-    return explain_words(model.ranker, question, _encoder(model), texts, n_history)
+    return explain_words(model.ranker, question, _encoder(model), texts, n_history, places=places)
+
+
+def why_no_words(model: LoadedModel) -> WhyNoWords | None:
+    """What keeps a model's score from being traced to words; None where nothing does.
+
+    It is made of other models or reads texts in pairs, it reads no texts, or it was trained before
+    n-grams were kept.
+    """
+    if isinstance(model.ranker, CrossEncoderRanker | EnsembleRanker | RerankedRanker):
+        return "composed"
+    if not isinstance(model.ranker, NeuralRanker) or model.text is None:
+        return "no-text"
+    return "no-ngrams" if model.text.encoder == NGRAMS and model.text.ngrams is None else None
 
 
 def words_json(model: LoadedModel, chain: WordChain) -> dict[str, Any]:

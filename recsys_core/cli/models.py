@@ -88,6 +88,10 @@ def explain(
     user: Annotated[str, typer.Option(help="Id of a person.")],
     item: Annotated[str | None, typer.Option(help="Id of an item; default: the first of the list.")] = None,
     method: Annotated[str | None, typer.Option(help="integrated-gradients, leave-one-out or counts.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="padding, mask, mean-item, other-people or removed, as the method has it."),
+    ] = None,
     over: Annotated[str | None, typer.Option(help="Also: why rather than this item?")] = None,
     components: Annotated[
         bool, typer.Option("--components", help="Also: what id, text, time, … add to the score.")
@@ -105,7 +109,7 @@ def explain(
     if alone is not None:
         reply.write(alone, without_history_text(alone))
         return
-    explanation = reasons.explain_item(opened, user, item, method, moment)
+    explanation = reasons.explain_item(opened, user, item, method, moment, baseline)
     found = reasons.explanation_json(opened, explanation)
     strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
     badge = "verified" if found["verified"] else "not verified"
@@ -121,7 +125,7 @@ def explain(
         f"{badge}: {found['reason']}",
     ]
     if over is not None:
-        contrasted = reason_parts.contrast_items(opened, user, item, over, method, moment)
+        contrasted = reason_parts.contrast_items(opened, user, item, over, method, moment, baseline)
         found["contrast"] = reason_parts.contrast_json(opened, contrasted)
         text.append(contrast_text(found["contrast"]))
     if components:

@@ -13,6 +13,9 @@ def explain_words(
     user: Annotated[str, typer.Option(help="Id of a person.")],
     item: Annotated[str | None, typer.Option(help="Id of an item; default: the first of the list.")] = None,
     history: Annotated[int, typer.Option(help="Into how many history items' texts to go.")] = 3,
+    place: Annotated[
+        list[int] | None, typer.Option(help="Place of a history item, 1 = oldest, instead; repeatable.")
+    ] = None,
     as_of: Annotated[str, typer.Option(help="test: before the held-out item; now: all.")] = "test",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -22,7 +25,8 @@ def explain_words(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    chain = words.words_of_item(opened, user, item, history, models.checked_as_of(as_of))
+    moment, places = models.checked_as_of(as_of), [own - 1 for own in place] if place else None
+    chain = words.words_of_item(opened, user, item, history, moment, places)
     found = words.words_json(opened, chain)
     text = [
         f"The score of '{found['item']['title']}' is {found['score']:.4f}, {found['baseline_score']:.4f} "

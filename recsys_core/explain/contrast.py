@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from recsys_core.data.dataset import FloatArray
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.attributions import DEFAULT, Options
 from recsys_core.explain.history import Attributions, Method, attribute_many, default_method
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.protocol import Ranker
@@ -49,11 +50,18 @@ class Contrast:
         return self.own.delta - self.other.delta
 
 
-def contrast(ranker: Ranker, question: Question, other_number: int, method: Method | None = None) -> Contrast:
+def contrast(
+    ranker: Ranker,
+    question: Question,
+    other_number: int,
+    method: Method | None = None,
+    options: Options = DEFAULT,
+) -> Contrast:
     """What speaks for one item rather than another one, by a method that the ranker can carry.
 
     Raises:
-        ConfigError: both are the same item, the method doesn't fit the ranker, or there is no history.
+        ConfigError: both are the same item, the method or its baseline doesn't fit the ranker, or there is
+            no history.
         DataError: the other item is no candidate.
     """
     if other_number == question.item_number:
@@ -62,5 +70,5 @@ def contrast(ranker: Ranker, question: Question, other_number: int, method: Meth
         raise DataError("the other item is in this person's history, so it is no candidate for the list")
     chosen = method or default_method(ranker)
     asked = [question.item_number, other_number]
-    own, other = attribute_many(ranker, question, asked, chosen)  # on one path, with the same draws
+    own, other = attribute_many(ranker, question, asked, chosen, options)  # on one path, with the same draws
     return Contrast(question, other_number, own, other)

@@ -7,7 +7,7 @@ import numpy as np
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.errors import DataError
-from recsys_core.explain.attributions import Attributions, Method
+from recsys_core.explain.attributions import DEFAULT, Attributions, Baseline, Method, Options
 from recsys_core.explain.faithfulness import (
     REMOVALS,
     Faithfulness,
@@ -17,7 +17,7 @@ from recsys_core.explain.faithfulness import (
     rival_orders,
     verify,
 )
-from recsys_core.explain.history import attribute, default_method
+from recsys_core.explain.history import METHODS, attribute, default_method
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.measures import MeasuredOrder, measure_orders
 from recsys_core.explain.scoring import Question
@@ -34,6 +34,7 @@ class Explanation:
     """Why one item is where it is on one list, and how far that answer can be trusted.
 
     Attributes:
+        baseline: what the method compared with, by name; `attributions` has it in words.
         measured: by kind of removal and by order, the method itself among its rivals: every measure, and the
             curves of the score while items leave and enter.
         verification: what the method has shown on this model over many people; None = never tested.
@@ -43,6 +44,7 @@ class Explanation:
     item_number: int
     history: IntArray
     rank: int
+    baseline: Baseline
     attributions: Attributions
     measured: dict[Removal, dict[str, MeasuredOrder]]
     verification: Verification | None
@@ -63,6 +65,10 @@ class Explanation:
     @property
     def reason(self) -> str:
         """Why the badge is given or withheld, in a sentence."""
+        if self.verification is None and self.baseline != METHODS[self.attributions.method].baselines[0]:
+            return (
+                f"{self.attributions.method} was not tested on this model with the baseline {self.baseline}"
+            )
         if self.verification is None:
             return f"{self.attributions.method} was not tested on this model yet"
         return self.verification.reason
@@ -76,12 +82,15 @@ def explain(
     item_number: int,
     method: Method | None,
     verification: Verification | None,
+    options: Options = DEFAULT,
 ) -> Explanation:
     """Why an item is on a list: what each history item adds, and what happens when they go.
 
+    A badge is of a method with its own baseline; with another one nothing is verified.
+
     Raises:
         DataError: the item is no candidate, because the person has touched it.
-        ConfigError: the method doesn't fit the ranker, or there is no history.
+        ConfigError: the method or its baseline doesn't fit the ranker, or there is no history.
     """
     if item_number in request.seen:
         raise DataError(
@@ -89,7 +98,9 @@ def explain(
         )
     question = Question(request.history, item_number, request.seen, request.context, request.askers)
     chosen = method or default_method(ranker)
-    attributions = attribute(ranker, question, chosen)
+    attributions = attribute(ranker, question, chosen, options)
+    own = METHODS[chosen].baselines[0]
+    baseline = options.baseline or own
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
         question, item_knowledge(ranker, dataset, split), np.random.default_rng(0)
     )
@@ -98,9 +109,12 @@ def explain(
         removal: measure_orders(ranker, [question], [orders], removal, with_ranks=with_ranks)[0]
         for removal in REMOVALS
     }
-    fitting = verification if verification is not None and verification.method == chosen else None
+    is_tested = verification is not None and verification.method == chosen and baseline == own
+    fitting = verification if is_tested else None
     rank = rank_of(ranker, request, item_number)
-    return Explanation(request.user_id, item_number, request.history, rank, attributions, measured, fitting)
+    return Explanation(
+        request.user_id, item_number, request.history, rank, baseline, attributions, measured, fitting
+    )
 
 
 def verify_method(

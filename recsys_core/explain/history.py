@@ -19,6 +19,7 @@ from recsys_core.explain.attributions import (
     Method,
     Options,
 )
+from recsys_core.explain.baselines import baselines_of
 from recsys_core.explain.counts import SumRanker, counts
 from recsys_core.explain.gradients import gradient_shap, gradient_x_input, integrated_gradients
 from recsys_core.explain.removal import leave_one_out, shapley_exact, shapley_sampling
@@ -36,6 +37,7 @@ __all__ = [
     "attribute",
     "attribute_many",
     "attribute_people",
+    "baselines_for",
     "default_method",
     "methods_of",
     "quick_methods_of",
@@ -143,6 +145,18 @@ def methods_of(ranker: Ranker) -> tuple[Method, ...]:
 def quick_methods_of(ranker: Ranker) -> tuple[Method, ...]:
     """Of these, those that many people can be asked about without a word from the analyst."""
     return tuple(name for name in methods_of(ranker) if METHODS[name].is_quick)
+
+
+def baselines_for(ranker: Ranker, method: Method) -> tuple[Baseline, ...]:
+    """What a method can compare this ranker's scores with, its default first.
+
+    To a ranker that isn't neural, an item left empty is an item removed, so that it has one baseline less.
+    """
+    has = METHODS[method].baselines
+    if not isinstance(ranker, NeuralRanker):
+        return has[:1]
+    lacking = set(_GRADIENT_BASELINES) - set(baselines_of(ranker))
+    return tuple(baseline for baseline in has if baseline not in lacking)
 
 
 def attribute(ranker: Ranker, question: Question, method: Method, options: Options = DEFAULT) -> Attributions:

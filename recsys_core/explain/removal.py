@@ -25,6 +25,7 @@ from recsys_core.ranker.protocol import Ranker
 
 MAX_EXACT_ITEMS = 12
 WITHOUT_SUM = "the history without the item"
+AVERAGED_OUT = "the history with an average item in the item's places"
 EMPTY, AVERAGE = "an empty history", "an average item in every place of the history"
 
 
@@ -40,7 +41,8 @@ def leave_one_out(
     players, place = np.unique(question.history, return_inverse=True)
     options.check_budget(len(players) + 1, "ask about a shorter history")
     gone = np.concatenate([np.zeros((1, len(place)), dtype=bool), place == np.arange(len(players))[:, None]])
-    versions = removed(question.known, gone, in_place=options.baseline == "padding")
+    in_place = options.baseline == "padding"
+    versions = removed(question.known, gone, in_place)
     scores = scores_of_items(ranker, question, items, versions)
     reached = np.arange(len(place)) >= len(place) - ranker.max_length
     cost = Cost(forward=len(gone), seconds=time.perf_counter() - start)
@@ -48,7 +50,7 @@ def leave_one_out(
         Attributions(
             _by_event(own[0] - own[1:], place, reached),
             "leave-one-out",
-            WITHOUT_SUM,
+            AVERAGED_OUT if in_place else WITHOUT_SUM,
             score=float(own[0]),
             baseline_score=np.nan,
             delta=np.nan,

@@ -49,12 +49,14 @@ class TextReasons:
     """What the words of one text add to direction · vector.
 
     Attributes:
+        text: as it was encoded; an encoder may cut the end, of which there are no words then.
         words: in the order of the text.
         value: direction · vector of the text.
         without_words: the same for a text of which nothing is known.
         delta: Σ words − (value − without_words); 0 = they add up exactly.
     """
 
+    text: str
     words: tuple[Word, ...]
     value: float
     without_words: float
@@ -83,7 +85,7 @@ def words_by_encoder(encoder: TextEncoder, text: str, direction: FloatArray) -> 
         value, without = _read(encoder, torch.stack([real, bare]), along).double().tolist()
     values = _along_path(encoder, bare, real - bare, along, value - without)
     words = merged(text, spans, values)
-    return TextReasons(words, value, without, float(values.sum()) - (value - without))
+    return TextReasons(text, words, value, without, float(values.sum()) - (value - without))
 
 
 def words_by_ngrams(encoder: NgramEncoder, text: str, direction: FloatArray) -> TextReasons:
@@ -101,7 +103,7 @@ def words_by_ngrams(encoder: NgramEncoder, text: str, direction: FloatArray) -> 
     spans = _words_of(text)
     words = tuple(Word(text[a:b], a, b, float(of_characters[a:b].sum())) for a, b in spans)
     value = float(vector @ direction)
-    return TextReasons(words, value, 0.0, float(of_characters.sum()) - value)
+    return TextReasons(text, words, value, 0.0, float(of_characters.sum()) - value)
 
 
 def merged(text: str, spans: Sequence[Span], values: FloatArray) -> tuple[Word, ...]:

@@ -88,6 +88,7 @@ def explain_words(
     texts: Sequence[str],
     n_history: int = 3,
     options: Options = DEFAULT,
+    places: Sequence[int] | None = None,
 ) -> WordChain:
     """Why an item is where it is, down to the words of its own text and of the strongest history items.
 
@@ -98,9 +99,10 @@ def explain_words(
         texts: [n_items] of the items 1, 2, …, as they were encoded.
         n_history: how many items of the history to go into, from 0.
         options: of the integrated gradients; the baseline is an average item.
+        places: of the history, from 0, to go into in this order instead of the strongest.
 
     Raises:
-        ConfigError: the ranker reads no texts, or as `attribute`.
+        ConfigError: the ranker reads no texts, a place is none that it reads, or as `attribute`.
     """
     vectors = ranker.item_vectors if isinstance(ranker, NeuralRanker) else None
     if not isinstance(ranker, NeuralRanker) or vectors is None or vectors.text is None:
@@ -112,17 +114,25 @@ def explain_words(
     parts = _Parts.of(vectors)
     read = _reader(encoder, texts)
     first = len(question.history) - asked.looked_up.shape[1]
-    strongest = np.argsort(-np.abs(found.values), kind="stable")[:n_history]
+    if places is None:
+        strongest = np.argsort(-np.abs(found.values), kind="stable")[:n_history].tolist()
+        places = [place for place in strongest if place >= first]
+    _check_read(places, first, len(found.values))
     gradients = _along_history(asked)
     return WordChain(
         found,
         _of_explained(asked, parts, question.item_number, read),
-        tuple(
-            _of_history(asked, parts, gradients, int(place), first, question, found, read)
-            for place in strongest
-            if place >= first
-        ),
+        tuple(_of_history(asked, parts, gradients, place, first, question, found, read) for place in places),
     )
+
+
+def _check_read(places: Sequence[int], first: int, stop: int) -> None:
+    """Refuses places that the ranker doesn't read."""
+    for place in places:
+        if not first <= place < stop:
+            raise ConfigError(
+                f"the history has no place {place + 1} that this ranker reads; it reads {first + 1} to {stop}"
+            )
 
 
 Reader = Callable[[int, FloatArray], TextReasons]

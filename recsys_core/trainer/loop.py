@@ -26,6 +26,7 @@ from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog, best_epoch
 from recsys_core.trainer.resume import Checkpoint, keep, taken_up
 from recsys_core.trainer.step import Stepper, stepper
+from recsys_core.trainer.teachers import NO_TEACHING, Teaching
 from recsys_core.trainer.windows import Batch, batches, cut_windows, seen_before
 
 
@@ -39,6 +40,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
     groups: PeopleGroups | None = None,
+    teaching: Teaching = NO_TEACHING,
 ) -> TrainingLog:
     """Trains in place and leaves the weights of the best epoch in the ranker.
 
@@ -52,16 +54,17 @@ def train(
         checkpoint: kept after every epoch; if it is there, the run goes on from it.
         processes: those that train this ranker together, each with this same call.
         groups: of the people, which the recipe may heed; the histories must have askers then.
+        teaching: trained rankers that it learns from as well, where the loss is the softmax over all items.
 
     Raises:
         DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = _windows(ranker, histories, recipe, groups)
+    windows = _windows(ranker, histories, recipe, groups, teaching)
     ranker.to(device)
     in_epoch = math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
-    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items))
+    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items), teaching)
     heeding = _heeding(ranker, windows, recipe, groups, in_epoch)
     loss_of = partial(training_loss, objective=objective, heeding=heeding)
     with stepper(ranker, loss_of, recipe, recipe.epochs * in_epoch, processes, heeding) as steps:
@@ -88,13 +91,17 @@ def train(
 
 
 def _windows(
-    ranker: NeuralRanker, histories: Histories, recipe: Recipe, groups: PeopleGroups | None
+    ranker: NeuralRanker,
+    histories: Histories,
+    recipe: Recipe,
+    groups: PeopleGroups | None,
+    teaching: Teaching,
 ) -> Histories:
-    """What is learned from, with no more known of it than the ranker and its training read."""
+    """What is learned from, with no more known of it than the ranker, its teachers and its training read."""
     if groups is not None and recipe.groups.method == "resampling":
         own = groups.of_histories(histories)
         histories = resampled(histories, own, recipe.groups.strength, recipe.seed)
-    if not ranker.reads_events:
+    if not (ranker.reads_events or teaching.reads_events):
         histories = replace(histories, context=None, askers=None if groups is None else histories.askers)
     windows = cut_windows(histories, ranker.max_length)
     if len(windows) == 0:
@@ -153,16 +160,24 @@ def training_loss(
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
     known = HistoryBatch.of_arrays(
-        batch.history, batch.lengths, batch.context, batch.request_s, batch.attributes, device
+        batch.history,
+        batch.lengths,
+        batch.context,
+        batch.request_s,
+        batch.attributes,
+        batch.n_before,
+        device,
     )
     vectors = ranker.item_vectors()
-    asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
+    targets = torch.from_numpy(batch.targets).to(device)
+    asked = ranker.predict(known, targets, vectors)
     history = batch.history if asked.known is None else asked.known.cpu().numpy()
 
     def loss_of(part: Prediction) -> Tensor:
         seen = seen_before(history, part.row.cpu().numpy(), part.length.cpu().numpy())
-        return objective.loss(ranker, part, vectors, seen)
+        return objective.loss(ranker, part, vectors, seen, taught)
 
+    taught = [teacher.tell(known, targets) for teacher in objective.teaching.teachers]
     if heeding is None:
         return loss_of(asked)
     return heeding.loss(asked, heeding.groups.of(batch.attributes)[asked.row.cpu().numpy()], loss_of)
