@@ -157,7 +157,7 @@ class TransformerSettings(AttentionSettings):
             found.append(f"teachers teach the loss softmax alone, and loss is {self.loss}")
         if self.teacher_names and self.group_objective in ("reweighting", "dro", "gap"):
             found.append(
-                f"group_objective is {self.group_objective}, which weighs people, and teachers teach them all "
+                f"group_objective is {self.group_objective}, which weighs people, and teachers teach all "
                 "alike; take none, resampling or adversarial with teachers"
             )
         return found

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from recsys_core.actions.mitigation import keep_mitigated, mitigate
 from recsys_core.actions.mitigation_runs import MitigationPlan, run_mitigation, run_plan
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model, train
+from recsys_core.config import make_settings
 from recsys_core.data.split import histories
+from recsys_core.errors import ConfigError
 from recsys_core.fairness.exposure_groups import item_groups
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.pipeline import reranker_of
@@ -190,6 +193,14 @@ def test_a_job_is_refused_before_it_starts(trained_shop: BuiltWorkspace):
 def test_what_does_not_learn_by_steps_cannot_be_trained_by_groups(reclens: Command):
     said = reclens.refusal("mitigate", "Test item-knn", "--by", "gender", "--train", "all")
     assert "is of the kind item-knn, which doesn't learn by steps" in said
+
+
+def test_a_model_that_learned_from_others_is_not_trained_again_without_them():
+    taught = make_settings("transformer", changes=["teachers=first"])
+    model = SimpleNamespace(settings=taught, ranker_name="transformer", record=SimpleNamespace(name="second"))
+    assert training_settings(model, "gender", []) == {}  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="'second' also learned from other models"):
+        training_settings(model, "gender", ["resampling"])  # type: ignore[arg-type]
 
 
 def test_in_words_it_says_who_chose_and_who_shows(reclens: Command):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_core.actions.loaded import LoadedModel
-from recsys_core.config import NeuralSettings, Settings, read_settings
+from recsys_core.config import NeuralSettings, Settings, TransformerSettings, read_settings
 from recsys_core.errors import ConfigError
 from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.history import default_method
@@ -41,7 +41,7 @@ def training_settings(model: LoadedModel, by: str, trainings: Sequence[str]) -> 
     """The settings of each training by its name, all checked before anything is trained.
 
     Raises:
-        ConfigError: the model doesn't learn by steps, or there is no such training.
+        ConfigError: the model doesn't learn by steps, or from other models too, or there is no such training.
     """
     asked = [
         name for text in trainings for name in (METHODS if text.strip() == EVERY_METHOD else (text.strip(),))
@@ -50,6 +50,11 @@ def training_settings(model: LoadedModel, by: str, trainings: Sequence[str]) -> 
         raise ConfigError(
             f"'{model.record.name}' is of the kind {model.ranker_name}, which doesn't learn by steps, so "
             "training by groups can't be tried with it; a transformer, bert4rec, lstm, fusion or hybrid can"
+        )
+    if asked and isinstance(model.settings, TransformerSettings) and model.settings.teacher_names:
+        raise ConfigError(
+            f"'{model.record.name}' also learned from other models, and it can't be trained again without "
+            "them; train one without teachers to try training by groups"
         )
     plain = model.settings.model_dump()
     found = dict[str, Settings]()
