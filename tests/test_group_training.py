@@ -46,7 +46,7 @@ def test_no_attribute_makes_no_groups_and_one_that_is_not_there_is_refused(regio
         people_groups(regions, "tea")
 
 
-@pytest.mark.parametrize("method", ["dro", "adversarial", "resampling"])
+@pytest.mark.parametrize("method", ["dro", "adversarial"])
 @pytest.mark.parametrize("ranker", ["transformer", "bert4rec", "lstm", "fusion", "hybrid"])
 def test_every_neural_ranker_can_heed_groups(ranker: str, method: str, regions: Dataset, tmp_path: Path):
     changes = ["epochs=1", "max_length=6", "embedding_size=8", "encoder=none", "item_id=true"]
