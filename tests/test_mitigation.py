@@ -107,6 +107,33 @@ def test_a_paired_interval_is_that_of_the_differences():
     assert change.ci_high - change.ci_low == pytest.approx(2 * 1.96 * error, rel=0.15)
 
 
+def test_another_training_is_for_everybody_or_nobody():
+    """Option 2 would be best for group 1 alone, and costs group 0 a tenth: within 5 % it is no policy."""
+    values = worth((0.2, 0.4), (0.25, 0.4), (0.18, 0.6))
+    found = set(policies(values, GROUPS, 2, 0.05, n_for_all=1))
+    assert found == {(0, 0), (1, 0)}
+    assert set(policies(values, GROUPS, 2, 0.2, n_for_all=1)) == {(0, 0), (1, 0), (2, 2)}
+
+
+def test_people_of_no_group_get_another_training_too_but_no_reranking():
+    """Groups gain .1 by either option, the person of no group 1 by the training alone: (4 · .1 + 1) / 5."""
+    groups = np.array([0, 0, 1, 1, -1])
+    base = np.array([0.2, 0.2, 0.4, 0.4, 0.0])
+    values = np.stack([base, base + 0.1, base + np.array([0.1, 0.1, 0.1, 0.1, 1.0])])
+    found = {point.options: point for point in frontier(values, groups, values, groups, 2, 1.0, 200, 0, 1)}
+    assert found[1, 1].utility.difference == pytest.approx(0.4 / 5)
+    assert found[2, 2].utility.difference == pytest.approx(1.4 / 5)
+    assert found[2, 2].fit_utility == pytest.approx(1.2 / 5 + 1.4 / 5)
+
+
+def test_those_who_show_have_no_say_in_what_is_chosen():
+    fitting, groups = world(6)
+    for seed in (7, 8):
+        showing = np.random.default_rng(seed).random((3, 3_000))
+        found = frontier(fitting, groups, showing, groups, 2, draws=200)
+        assert [point.options for point in found if point.chosen] == [(0, 1)]
+
+
 def test_bad_input_is_refused():
     values, groups = world(5, 60)
     with pytest.raises(ConfigError, match=r"may lose is 1.5; it must lie from 0 to 1"):

@@ -6,11 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from recsys_core.actions.mitigation import RERANKED, Mitigation, keep_mitigated, mitigate
+from recsys_core.actions.mitigation import RERANKED, Chosen, Mitigation, keep_mitigated, mitigate
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
-from recsys_core.ranker.reranked import RerankedRanker
 from ui import cache
 from ui.audit_names import attribute_name, group_name
 from ui.charts import BLUE, GREY, ORANGE, literal
@@ -183,7 +182,7 @@ def _draw_side_effects(found: Mitigation) -> None:
         table(items, "mitigation_items", "items.csv", alt=t("mitigation.items"))
 
 
-def _draw_keep(model: LoadedModel, found: Mitigation, ranker: RerankedRanker) -> None:
+def _draw_keep(model: LoadedModel, found: Mitigation, ranker: Chosen) -> None:
     with st.form("mitigation_keep", border=False):
         name = st.text_input(
             t("mitigation.name"),
@@ -203,5 +202,5 @@ def _draw_keep(model: LoadedModel, found: Mitigation, ranker: RerankedRanker) ->
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
 def _mitigated(
     _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
-) -> tuple[Mitigation, RerankedRanker]:
+) -> tuple[Mitigation, Chosen]:
     return mitigate(_model, by, metric=metric, seed=seed)

@@ -1,9 +1,11 @@
-"""What a gap would cost to close: re-rankings by group, chosen on some people and shown on others.
+"""What closing a gap would cost: re-rankings by group or other trainings, chosen on some, shown on others.
 
 Every group of an attribute may get a re-ranking of its own. From what people of the fitting half would get
 out of each, the policies with the highest utility at each gap are made (user-group constrained re-ranking,
 after Li et al., WWW 2021), none of which may cost any group more than a stated share of what it has. What
 they are worth is told by the other half alone, paired: both lists of a person are compared.
+
+A model that was trained in another way is an option for everybody or for nobody: it has points of its own.
 """
 
 from collections.abc import Sequence
@@ -39,7 +41,7 @@ class FrontierPoint:
     """One policy, as the people see it who had no part in choosing it.
 
     Attributes:
-        options: for each group the number of its re-ranking.
+        options: for each group the number of its option.
         utility: mean of the metric over everybody.
         gap: largest mean of a group − smallest.
         groups: the mean of each group.
@@ -58,7 +60,7 @@ class FrontierPoint:
 
 
 def policies(
-    values: FloatArray, groups: IntArray, n_groups: int, max_loss: float
+    values: FloatArray, groups: IntArray, n_groups: int, max_loss: float, n_for_all: int = 0
 ) -> tuple[tuple[int, ...], ...]:
     """For each gap that can be had, the options by group with the highest utility; the list as it is first.
 
@@ -70,6 +72,7 @@ def policies(
         groups: [n] the group of each, −1 = none.
         n_groups: how many groups there are, at least 2.
         max_loss: from 0 to 1.
+        n_for_all: how many of the last options everybody gets, or nobody.
 
     Raises:
         ConfigError: a share out of bounds.
@@ -78,14 +81,24 @@ def policies(
     check_settings(max_loss)
     means = group_means(values, groups, n_groups)  # [n_options, n_groups]
     allowed = means >= (1 - max_loss) * means[0]
+    n_by_group = len(values) - n_for_all
+    by_group, allowed_by_group = means[:n_by_group], allowed[:n_by_group]
     found = {tuple([0] * n_groups): None}
-    for ceiling in np.unique(means[allowed])[::-1]:
-        below = allowed & (means <= ceiling)
+    for ceiling in np.unique(by_group[allowed_by_group])[::-1]:
+        below = allowed_by_group & (by_group <= ceiling)
         if not below.any(axis=0).all():
             break
-        best = np.where(below, means, -np.inf).argmax(axis=0)
+        best = np.where(below, by_group, -np.inf).argmax(axis=0)
         found[tuple(int(option) for option in best)] = None
+    for option in range(n_by_group, len(values)):
+        if allowed[option].all():
+            found[tuple([option] * n_groups)] = None
     return tuple(found)
+
+
+def option_of_others(options: Sequence[int], n_options: int, n_for_all: int) -> int:
+    """The option of people in no group that is compared: the list as it is, or what everybody gets."""
+    return options[0] if options[0] >= n_options - n_for_all else 0
 
 
 def check_settings(max_loss: float, draws: int = FEWEST_DRAWS) -> None:
@@ -123,6 +136,7 @@ def frontier(
     max_loss: float = 0.05,
     draws: int = 1000,
     seed: int = 0,
+    n_for_all: int = 0,
 ) -> tuple[FrontierPoint, ...]:
     """The policies that the fitting half finds, with what the showing half gets; the widest gap first.
 
@@ -138,19 +152,26 @@ def frontier(
         max_loss: the share of its utility that any group may lose in the fitting half.
         draws: bootstrap resamples, at least 200.
         seed: of the resampling.
+        n_for_all: how many of the last options everybody gets, or nobody.
 
     Raises:
         ConfigError: a setting out of bounds.
         DataError: a group without people in one of the halves.
     """
     check_settings(max_loss, draws)
-    found = policies(fitting, fitting_groups, n_groups, max_loss)
+    found = policies(fitting, fitting_groups, n_groups, max_loss, n_for_all)
+    others = [option_of_others(own, len(fitting), n_for_all) for own in found]
     fit_means = group_means(fitting, fitting_groups, n_groups)
     group_means(showing, showing_groups, n_groups)
-    fits = [_fit(own, fit_means, fitting, fitting_groups) for own in found]
+    fits = [
+        _fit(own, other, fit_means, fitting, fitting_groups) for own, other in zip(found, others, strict=True)
+    ]
     chosen = min(range(len(found)), key=lambda number: (fits[number][1], -fits[number][0]))
     strata = _Strata.of(showing, showing_groups, n_groups, draws, np.random.default_rng(seed))
-    points = [_point(own, strata, *fits[number], chosen=number == chosen) for number, own in enumerate(found)]
+    points = [
+        _point(own, others[number], strata, *fits[number], chosen=number == chosen)
+        for number, own in enumerate(found)
+    ]
     return tuple(sorted(points, key=lambda point: -point.fit_gap))
 
 
@@ -172,52 +193,51 @@ class _Strata:
     """Means of the showing half under every option and resample.
 
     Attributes:
-        means: [1 + draws, n_options, n_groups], the observed ones first.
-        shares: [n_groups] of all people of the half.
-        rest: what people of no group add to the mean of everybody: it never changes.
+        means: [1 + draws, n_options, n_groups + 1], the observed ones first; last the people of no group.
+        shares: [n_groups + 1] of all people of the half.
     """
 
     means: FloatArray
     shares: FloatArray
-    rest: float
 
     @staticmethod
     def of(
         values: FloatArray, groups: IntArray, n_groups: int, draws: int, generator: np.random.Generator
     ) -> "_Strata":
-        means = np.empty((1 + draws, len(values), n_groups))
-        for group in range(n_groups):
-            own = values[:, groups == group]  # [n_options, n of the group]
+        means = np.zeros((1 + draws, len(values), n_groups + 1))
+        numbers = np.where(groups < 0, n_groups, groups)
+        for group in np.unique(numbers):
+            own = values[:, numbers == group]  # [n_options, n of the group]
             means[0, :, group] = own.mean(axis=1)
             at_once = max(1, CHUNK // own.shape[1])
             for start in range(0, draws, at_once):
                 now = min(at_once, draws - start)
                 counts = generator.multinomial(own.shape[1], np.full(own.shape[1], 1 / own.shape[1]), now)
                 means[1 + start : 1 + start + now, :, group] = counts @ own.T / own.shape[1]
-        sizes = np.bincount(groups[groups >= 0], minlength=n_groups)
-        rest = float(values[0, groups < 0].sum() / len(groups))
-        return _Strata(means, sizes / len(groups), rest)
+        return _Strata(means, np.bincount(numbers, minlength=n_groups + 1) / len(groups))
 
 
 def _fit(
-    options: Sequence[int], means: FloatArray, values: FloatArray, groups: IntArray
+    options: Sequence[int], other: int, means: FloatArray, values: FloatArray, groups: IntArray
 ) -> tuple[float, float]:
     """Utility and gap of a policy in the fitting half."""
     own = means[list(options), np.arange(len(options))]
     sizes = np.bincount(groups[groups >= 0], minlength=len(options))
-    utility = (own @ sizes + values[0, groups < 0].sum()) / len(groups)
+    utility = (own @ sizes + values[other, groups < 0].sum()) / len(groups)
     return float(utility), float(own.max() - own.min())
 
 
 def _point(
-    options: tuple[int, ...], strata: _Strata, fit_utility: float, fit_gap: float, *, chosen: bool
+    options: tuple[int, ...], other: int, strata: _Strata, fit_utility: float, fit_gap: float, *, chosen: bool
 ) -> FrontierPoint:
-    before = strata.means[:, 0]  # [1 + draws, n_groups]
-    after = strata.means[:, list(options), np.arange(len(options))]
+    before, after = (
+        np.ascontiguousarray(strata.means[:, own, np.arange(len(options) + 1)])  # [1 + draws, n_groups + 1]
+        for own in ([0] * (len(options) + 1), [*options, other])
+    )
     return FrontierPoint(
         options=options,
-        utility=_change(*(side @ strata.shares + strata.rest for side in (before, after))),
-        gap=_change(*(np.ptp(side, axis=1) for side in (before, after))),
+        utility=_change(*(side @ strata.shares for side in (before, after))),
+        gap=_change(*(np.ptp(side[:, :-1], axis=1) for side in (before, after))),
         groups=tuple(_change(before[:, group], after[:, group]) for group in range(len(options))),
         fit_utility=fit_utility,
         fit_gap=fit_gap,

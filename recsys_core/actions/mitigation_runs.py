@@ -1,0 +1,101 @@
+"""A mitigation from the name of a model to what is kept: as a command runs it, or a job."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from recsys_core.actions.mitigation import check_mitigation, keep_mitigated, mitigate, mitigation_json
+from recsys_core.actions.mitigation_training import train_variants, training_settings
+from recsys_core.actions.models import open_model
+from recsys_core.store import jobs
+from recsys_core.store.records import JobRecord
+from recsys_core.store.reporter import JobReporter
+from recsys_core.store.workspace import Workspace
+
+MITIGATE = "mitigate"
+TRAINING_SHARE = 0.8  # of the way, where anything is trained
+
+
+@dataclass(frozen=True, slots=True)
+class MitigationPlan:
+    """What is asked of a mitigation.
+
+    Attributes:
+        by: an attribute of people, or several crossed.
+        rerankings: that a group may get; none = a few of each kind that the data allow.
+        trainings: other ways to train the model, such as `dro` or `gap:2`; "all" = one of each kind.
+        metric: such as `ndcg@10`.
+        max_loss: the share of its utility that any group may lose among the choosing people.
+        name: of the model that keeps the chosen point; None = it isn't kept.
+        draws: bootstrap resamples.
+        seed: of halves and draws.
+    """
+
+    by: str
+    rerankings: tuple[str, ...] = ()
+    trainings: tuple[str, ...] = ()
+    metric: str = "ndcg@10"
+    max_loss: float = 0.05
+    name: str | None = None
+    draws: int = 1000
+    seed: int = 0
+
+
+def run_plan(
+    workspace: Workspace,
+    model: str,
+    plan: MitigationPlan,
+    progress: Callable[[float, str], None] = lambda share, message: None,
+) -> dict[str, Any]:
+    """The contract of `reclens mitigate --json`; the chosen point is kept where the plan names it.
+
+    All that can be refused is refused before anything is trained.
+
+    Raises:
+        NotFoundError: there is no such model.
+        DataError, ConfigError: as `mitigate` and `training_settings`; the name is taken.
+    """
+    if plan.name is not None:
+        workspace.check_free("model", plan.name)
+    opened = open_model(workspace, model)
+    asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
+    check_mitigation(opened, *asked)
+    settings = training_settings(opened, plan.by, plan.trainings)
+    behind = TRAINING_SHARE if settings else 0.0
+    variants = train_variants(
+        opened, settings, workspace.cache, lambda share, message: progress(behind * share, message)
+    )
+    found, way = mitigate(
+        opened, *asked, lambda share, message: progress(behind + (1 - behind) * share, message), variants
+    )
+    answer = mitigation_json(found)
+    if plan.name is not None:
+        answer["model"] = keep_mitigated(workspace, opened, found, way, plan.name).id
+    return answer
+
+
+def submit_mitigation(
+    workspace: Workspace, model: str, plan: MitigationPlan, submission_key: str | None = None
+) -> JobRecord:
+    """Starts a mitigation as a job; whatever can be refused at once is refused here.
+
+    Raises:
+        NotFoundError, DataError, ConfigError: as `run_plan`.
+    """
+    opened = open_model(workspace, model)
+    if plan.name is not None:
+        workspace.check_free("model", plan.name)
+    check_mitigation(opened, plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
+    training_settings(opened, plan.by, plan.trainings)
+    return jobs.submit(workspace, MITIGATE, {"model": opened.record.id, **asdict(plan)}, submission_key)
+
+
+def run_mitigation(workspace: Workspace, spec: dict[str, Any], reporter: JobReporter) -> dict[str, Any]:
+    """What the worker does for such a job; its result is that of `reclens mitigate --json`."""
+
+    def report(share: float, message: str) -> None:
+        reporter.progress(share, message)
+        reporter.check_cancelled()
+
+    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.items()}
+    return run_plan(workspace, asked.pop("model"), MitigationPlan(**asked), report)
