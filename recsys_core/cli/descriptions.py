@@ -22,7 +22,7 @@ def describe(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    found = descriptions.description_json(descriptions.describe_model(opened, people, seed))
+    found = descriptions.description_json(descriptions.describe_model(opened, people, seed, reply.workspace))
     cohorts = [
         {"cohort": f"{cohort['attribute']} {cohort['group']}", **row}
         for cohort in found["cohorts"]
