@@ -7,6 +7,7 @@ Commands import what they call when they are called: torch takes seconds, and `r
 
 from recsys_core.cli import (
     audit_checks,
+    bundles,
     causes,
     cohorts,
     comparisons,
@@ -38,6 +39,7 @@ from recsys_core.cli.output import app
 __all__ = [
     "app",
     "audit_checks",
+    "bundles",
     "causes",
     "cohorts",
     "comparisons",
