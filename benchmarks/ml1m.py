@@ -1,17 +1,23 @@
 """Rank quality and time to quality on MovieLens-1M: python -m benchmarks.ml1m FILE [--preset P] [--seeds S].
 
+With --members each ranker is measured in an ensemble with transitions, too, and all of them together; with
+--pupils as many rankers are trained again, each taught by all of the first ones. With --keep FOLDER what
+was trained is kept there, and a run that was cut off goes on.
+
 FILE is the SASRec paper's `ml-1m.txt` (also .gz): one "person item" a line, in order. Protocol S, F: last
 item test, last but one validation, all items ranked, seen items left out, no time of the request.
 """
 
 import argparse
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from recsys_core.config import EnsembleSettings, make_settings
+from recsys_core.config import EnsembleSettings, Settings, make_settings
 from recsys_core.data.dataset import Dataset, build_dataset
 from recsys_core.data.schema import Tables
 from recsys_core.data.split import Split, histories, leave_one_out
@@ -19,6 +25,7 @@ from recsys_core.pipeline import TrainedModel, train_model
 from recsys_core.ranker.evaluation import evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.registry import fit_counting_ranker
+from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.ensembles import fit_ensemble
 from recsys_core.trainer.loop import Epoch
@@ -35,7 +42,13 @@ def read_in_order(file: Path) -> Dataset:
 
 
 def train_once(
-    dataset: Dataset, split: Split, ranker: str, preset: str, changes: list[str], seed: int
+    dataset: Dataset,
+    split: Split,
+    ranker: str,
+    settings: Settings,
+    seed: int,
+    teachers: Sequence[Inner] = (),
+    checkpoint: Path | None = None,
 ) -> tuple[TrainedModel, float]:
     """A ranker trained without text, and the seconds until its weights were final."""
     start, last = time.perf_counter(), [0.0]
@@ -52,14 +65,72 @@ def train_once(
         dataset,
         split,
         ranker,
-        make_settings(ranker, preset, changes),
+        settings,
         seed=seed,
         device=choose_device("auto"),
         cache=Path("unused"),
         progress=lambda share, message: None,
         on_epoch=on_epoch,
+        checkpoint=checkpoint,
+        members=teachers,
     )
     return trained, last[0] or trained.seconds
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run is made of, whichever ranker of it is trained."""
+
+    dataset: Dataset
+    split: Split
+    ranker: str
+    settings: Settings
+    counts: Inner
+    seeds: list[int]
+    members: bool
+    folder: Path | None
+
+    def rankers(self, label: str, teachers: Sequence[Inner] = ()) -> list[Inner]:
+        """A ranker a seed, their figures printed, and those of their mean."""
+        rows, fused, made = list[list[float]](), list[list[float]](), list[Inner]()
+        for seed in self.seeds:
+            inner, row = self.one(f"{label} {seed}", seed, teachers)
+            made.append(inner)
+            rows.append(row)
+            print(row_text(inner.name, row), flush=True)
+            if self.members:
+                fused.append(fused_figures(self.dataset, self.split, [inner, self.counts]))
+                print(fused_text(f"{inner.name} with transitions", fused[-1]), flush=True)
+        print(row_text(f"mean of {label}s", list(np.mean(rows, axis=0))))
+        if self.members:
+            print(fused_text(f"mean of {label}s with transitions", list(np.mean(fused, axis=0))))
+            self.together(f"all {label}s with transitions", [*made, self.counts])
+            if len(made) > 1:
+                self.together(f"all {label}s", made)
+        return made
+
+    def one(self, name: str, seed: int, teachers: Sequence[Inner]) -> tuple[Inner, list[float]]:
+        """A ranker, and its row of figures: validation and test NDCG@10, test HR@10, seconds, GB."""
+        weights = None if self.folder is None else self.folder / f"{name.replace(' ', '-')}.safetensors"
+        if weights is not None and weights.exists():
+            ranker, nan = load_ranker(self.settings, weights, choose_device("auto")), float("nan")
+            valid, test = (evaluate(ranker, self.dataset, self.split, part) for part in ("valid", "test"))
+            seconds, gigabytes = nan, nan
+        else:
+            checkpoint = None if weights is None else weights.with_suffix(".checkpoint")
+            trained, seconds = train_once(
+                self.dataset, self.split, self.ranker, self.settings, seed, teachers, checkpoint
+            )
+            ranker, valid, test = trained.ranker, trained.valid, trained.test
+            gigabytes = trained.peak_memory_bytes / 1e9
+            if weights is not None:
+                save_ranker(ranker, weights)
+        figures = [valid.mean("ndcg@10"), test.mean("ndcg@10"), test.mean("hr@10"), seconds, gigabytes]
+        return Inner(name, self.ranker, self.settings, ranker), figures
+
+    def together(self, label: str, members: list[Inner]) -> None:
+        """Prints the figures of an ensemble."""
+        print(fused_text(label, fused_figures(self.dataset, self.split, members)), flush=True)
 
 
 def main() -> None:
@@ -71,26 +142,30 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--set", nargs="*", default=[], help="key=value")
     options.add_argument("--members", action="store_true", help="also in an ensemble with transitions")
+    options.add_argument("--pupils", action="store_true", help="then the same taught by all of them")
+    options.add_argument("--keep", type=Path, help="a folder for what was trained")
     chosen = options.parse_args()
     dataset = read_in_order(chosen.file)
     split = leave_one_out(dataset)
     changes = ["encoder=none", *chosen.set] if chosen.ranker == "transformer" else chosen.set
     print(f"{chosen.ranker}, preset {chosen.preset}, {' '.join(changes)}")
-    rows, fused = list[list[float]](), list[list[float]]()
-    counts, members = counted(dataset, split), list[Inner]()
-    for seed in chosen.seeds:
-        trained, seconds = train_once(dataset, split, chosen.ranker, chosen.preset, changes, seed)
-        figures = [trained.valid.mean("ndcg@10"), trained.test.mean("ndcg@10"), trained.test.mean("hr@10")]
-        rows.append([*figures, seconds, trained.peak_memory_bytes / 1e9])
-        print(row_text(f"seed {seed}", rows[-1]), flush=True)
+    if chosen.keep is not None:
+        chosen.keep.mkdir(parents=True, exist_ok=True)
+    measured = Measured(
+        dataset,
+        split,
+        chosen.ranker,
+        make_settings(chosen.ranker, chosen.preset, changes),
+        counted(dataset, split),
+        chosen.seeds,
+        chosen.members,
+        chosen.keep,
+    )
+    first = measured.rankers("seed")
+    if chosen.pupils:
+        pupils = measured.rankers("pupil", first)
         if chosen.members:
-            members.append(Inner(f"seed {seed}", chosen.ranker, trained.settings, trained.ranker))
-            fused.append(fused_figures(dataset, split, [members[-1], counts]))
-            print(fused_text(f"seed {seed} with transitions", fused[-1]), flush=True)
-    print(row_text("mean", list(np.mean(rows, axis=0))))
-    if chosen.members:
-        print(fused_text("mean with transitions", list(np.mean(fused, axis=0))))
-        print(fused_text("all seeds with transitions", fused_figures(dataset, split, [*members, counts])))
+            measured.together("all of both with transitions", [*first, *pupils, measured.counts])
 
 
 def counted(dataset: Dataset, split: Split) -> Inner:

@@ -17,7 +17,7 @@ PARTS: dict[str, list[list[str]]] = {
     "metrics": [["metrics_speed", "{peers}"]],
     "explanation": [["explanation_speed", ML_1M], ["counterfactual_speed", ML_1M]],
     "growth": [["growth"]],
-    "audit": [["audit_speed"], ["audit_calibration"], ["audit_attack"]],
+    "audit": [["audit_speed"], ["audit_calibration"], ["audit_attack"], ["gap_causes", "--worlds", "100"]],
 }
 
 

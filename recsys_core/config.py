@@ -20,6 +20,11 @@ PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
 _NUMBERS = r"^( *\d*\.?\d+ *(, *\d*\.?\d+ *)*)?$"
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a text that separates them by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 class Settings(BaseModel):
     """Settings of a ranker: frozen, bounded, nothing unknown."""
 
@@ -124,6 +129,19 @@ class TransformerSettings(AttentionSettings):
     strength: bool = True
     time: bool = True
     request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
+    place: bool = True  # a vector for how many items came before
+    teachers: Annotated[str, Field(max_length=2_000)] = ""  # names or ids of trained models, with commas
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of what is learned comes from them
+
+    @property
+    def teacher_names(self) -> tuple[str, ...]:
+        """The names or ids of the teachers."""
+        return names_in(self.teachers)
+
+    def problems(self) -> list[str]:
+        if self.teacher_names and self.loss != "softmax":
+            return [f"teachers teach the loss softmax alone, and loss is {self.loss}", *super().problems()]
+        return super().problems()
 
 
 class Bert4RecSettings(AttentionSettings):
@@ -149,7 +167,7 @@ class ProfileSettings(NeuralSettings):
     @property
     def allowed_attributes(self) -> list[str]:
         """The attributes of people that the profile may hold."""
-        return [name.strip() for name in self.attributes.split(",") if name.strip()]
+        return list(names_in(self.attributes))
 
 
 class FusionSettings(ProfileSettings):
@@ -187,7 +205,7 @@ class EnsembleSettings(Settings):
     @property
     def member_names(self) -> tuple[str, ...]:
         """The names or ids of the members."""
-        return tuple(name.strip() for name in self.members.split(",") if name.strip())
+        return names_in(self.members)
 
     @property
     def weight_values(self) -> tuple[float, ...]:

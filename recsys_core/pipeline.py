@@ -130,7 +130,7 @@ def train_model(
 ) -> TrainedModel:
     """Trains a ranker on the split's training part, evaluates it, and tests its explanations.
 
-    `members` are the trained models that an ensemble is made of; other rankers have none.
+    `members` are the trained models that an ensemble is made of, or that teach a transformer.
 
     Raises:
         DataError, ConfigError: as `learn`.
@@ -197,7 +197,7 @@ def learn(
         on_epoch: told about each epoch.
         checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
         processes: those that train together, each with this same call.
-        members: trained rankers, for an ensemble of them.
+        members: trained rankers, for an ensemble of them, or to teach the one that is trained.
 
     Raises:
         DataError: the data are too small.
@@ -220,7 +220,7 @@ def learn(
         encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
         text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
     ranker, log = train_neural_ranker(
-        dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes
+        dataset, split, settings, text, seed, device, progress, on_epoch, checkpoint, processes, members
     )
     return Learned(ranker, text, log)
 

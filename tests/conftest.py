@@ -16,7 +16,13 @@ from wider_shop import build_wider_shop
 SLOW_FILES = (
     *("test_app_compare", "test_app_explain", "test_app_explore", "test_app_fairness", "test_app_mitigation"),
     *("test_app_reasons", "test_app_why", "test_imported_lists", "test_planted_truth", "test_probe"),
-    *("test_worst_subgroup", "test_explanation_parity", "test_mitigate_command", "test_surrogate"),
+    *(
+        "test_worst_subgroup",
+        "test_teacher_models",
+        "test_explanation_parity",
+        "test_mitigate_command",
+        "test_surrogate",
+    ),
     *("test_app_jobs", "test_app_report", "test_influence", "test_payload_attack", "test_robustness"),
     *("test_group_answers", "test_bundles", "test_app_settings"),
 )

@@ -100,11 +100,42 @@ def test_a_gap_planted_through_length_alone_is_attributed_to_length_and_what_fol
     assert np.mean(shares) >= 0.9
 
 
+@pytest.mark.slow
+def test_where_chance_is_small_the_whole_gap_goes_to_length_in_every_world():
+    """A gap of 20 times the smallest detectable: the share's standard error is about .03."""
+    for seed in range(2):
+        found = parts_of(length_world(seed, n=100_000))
+        assert found.share_of(FOLLOW_FROM_LENGTH) == pytest.approx(1, abs=0.1)
+
+
+def test_the_interval_of_a_share_lies_around_it_and_holds_the_truth(world: World):
+    found = decompose(
+        world.values, world.in_group, ~world.in_group, world.factors, 200, together=FOLLOW_FROM_LENGTH
+    )
+    assert found.share is not None
+    assert found.share.value == found.share_of(FOLLOW_FROM_LENGTH)
+    assert found.share.ci_low < 1 < found.share.ci_high
+
+
+def test_all_factors_together_have_the_composition(parts: Decomposition):
+    assert parts.share is not None
+    assert parts.share.value == pytest.approx(parts.composition.value / parts.gap.value, abs=1e-12)
+
+
+def test_a_gap_that_may_be_none_has_no_share_with_an_interval():
+    none = length_world(3, n=400, shorter=1.0)
+    found = parts_of(none)
+    assert found.gap.ci_low < 0 < found.gap.ci_high
+    assert found.share is None
+    assert found.structure_may_be_none
+
+
 def test_what_length_does_not_explain_stays_as_structure():
     unlike = length_world(2, shorter=1.0, beside=0.15)
     found = parts_of(unlike)
     assert found.structure.value == pytest.approx(found.gap.value, abs=0.02)
     assert found.structure.ci_high < 0
+    assert not found.structure_may_be_none
     assert found.composition.ci_low < 0 < found.composition.ci_high
 
 
@@ -204,7 +235,7 @@ def test_groups_that_share_people_or_have_too_few_are_refused():
     factors, everybody = pd.DataFrame({"f": np.arange(40.0)}), np.ones(40, dtype=bool)
     with pytest.raises(DataError, match="40 people are in the group and its reference"):
         decompose(np.zeros(40), everybody, everybody, factors, 200)
-    with pytest.raises(DataError, match="at least 2 people"):
-        decompose(np.zeros(40), everybody, ~everybody, factors, 200)
+    with pytest.raises(DataError, match="insufficient data: a decomposition needs 20 people"):
+        decompose(np.ones(40), everybody, ~everybody, factors, 200)
     with pytest.raises(DataError, match="39 values"):
         decompose(np.zeros(39), everybody, ~everybody, factors, 200)

@@ -77,7 +77,8 @@ def decomposition_json(settings: AuditSettings, found: tuple[GapParts, ...]) -> 
 
 
 def _parts(members: GapMembers, numbers: Any, factors: pd.DataFrame, settings: AuditSettings) -> GapParts:
-    found = decompose(numbers, members.in_group, members.in_reference, factors, settings.draws, settings.seed)
+    sides = members.in_group, members.in_reference
+    found = decompose(numbers, *sides, factors, settings.draws, settings.seed, FOLLOW_FROM_LENGTH)
     return GapParts(members.gap, found)
 
 
@@ -98,7 +99,9 @@ def _gap_json(own: GapParts) -> dict[str, Any]:
             | {"group_mean": row.group_mean, "reference_mean": row.reference_mean, "outside": row.outside}
             for row in parts.factors
         ],
+        "structure_may_be_none": parts.structure_may_be_none,
         "share_of_length_and_what_follows": parts.share_of(FOLLOW_FROM_LENGTH),
+        "share_of_length_interval": [parts.share.ci_low, parts.share.ci_high] if parts.share else None,
         "not_used": [asdict(row) for row in parts.not_used],
     }
 

@@ -76,6 +76,6 @@ def gains_json(gains: Sequence[GroupGain]) -> list[dict[str, Any]]:
                 },
             }
         )
-        | {"p_adjusted": gain.p_adjusted}
+        | {"p_adjusted": gain.p_adjusted, "reason": gain.reason}
         for gain in gains
     ]

@@ -13,7 +13,13 @@ from recsys_core.actions.badges import read_badges
 from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.actions.imported import check_askable, is_imported, open_lists
 from recsys_core.actions.loaded import MODEL_FILE, MODEL_VERSION, RANKS_FILE, WEIGHTS_FILE, LoadedModel
-from recsys_core.config import EnsembleSettings, Settings, make_settings, read_settings
+from recsys_core.config import (
+    EnsembleSettings,
+    Settings,
+    TransformerSettings,
+    make_settings,
+    read_settings,
+)
 from recsys_core.data.split import AsOf, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.encoder.ngrams import load_ngrams
@@ -43,6 +49,7 @@ from recsys_core.trainer.checkpoints import load_ranker, save_ranker
 from recsys_core.trainer.device import choose_device
 from recsys_core.trainer.processes import joined_processes
 from recsys_core.trainer.recipe import Epoch, TrainingLog
+from recsys_core.trainer.teachers import TEACHERS
 
 NGRAMS_FILE = "ngrams.safetensors"
 KEPT_K = 10  # of the lists that the kept figures are about
@@ -100,12 +107,20 @@ def train(
 
 
 def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settings) -> list[ModelRecord]:
-    """The trained models that an ensemble is to be made of; none for other rankers.
+    """The trained models that an ensemble is to be made of, or a transformer's teachers; else none.
 
     Raises:
         NotFoundError: one of them isn't there.
-        ConfigError: fewer than two, one twice, or one that learned from other data.
+        ConfigError: fewer than an ensemble needs, one twice, or one that learned from other data.
     """
+    if isinstance(settings, TransformerSettings):
+        records = [workspace.resolve("model", name) for name in settings.teacher_names]
+        _check_same_data(records, dataset)
+        if mute := [record.name for record in records if record.details.get("ranker") not in TEACHERS]:
+            raise ConfigError(
+                f"{', '.join(mute)} can't teach; teachers are models of {' and '.join(TEACHERS)}"
+            )
+        return records
     if not isinstance(settings, EnsembleSettings):
         return []
     records = [workspace.resolve("model", name) for name in settings.member_names]
@@ -116,8 +131,7 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"an ensemble is made of 2 or more different trained models, and members is "
             f"'{settings.members}'; write members=a,b; models of '{dataset.name}': {there}"
         )
-    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
-        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
+    _check_same_data(records, dataset)
     lists = [record.name for record in records if is_imported(record)]
     if lists:
         raise ConfigError(f"{', '.join(lists)}: imported lists have no scores, so an ensemble can't use them")
@@ -126,6 +140,11 @@ def check_members(workspace: Workspace, dataset: DatasetRecord, settings: Settin
             f"weights has {len(settings.weight_values)} numbers for {len(records)} members; write one each"
         )
     return records
+
+
+def _check_same_data(records: list[ModelRecord], dataset: DatasetRecord) -> None:
+    if foreign := [record.name for record in records if record.dataset_id != dataset.id]:
+        raise ConfigError(f"{', '.join(foreign)} learned from another data set than '{dataset.name}'")
 
 
 def open_model(workspace: Workspace, model: str, data: LoadedDataset | None = None) -> LoadedModel:

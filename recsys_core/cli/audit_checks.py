@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from recsys_core.cli.causes import ByOption, MetricOption
+from recsys_core.cli.options import ByOption, DrawsOption, EachByOption, MetricOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 VERDICT_COLUMNS = ["attribute", "group", "reference", "with_all", "without_flagged", "flips"]
@@ -14,10 +14,10 @@ ROUND_COLUMNS = ["round", "value", "gap", "gap from", "gap to", "gini", "coverag
 @app.command()
 def suspicious(
     model: str,
-    by: Annotated[list[str], typer.Option(help="Attribute, or A*B for their intersection; repeated.")],
+    by: EachByOption,
     metric: MetricOption = "ndcg@10",
-    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: DrawsOption = 1000,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,7 +45,7 @@ def feedback(
     metric: MetricOption = "ndcg@10",
     rounds: Annotated[int, typer.Option(help="How often everybody takes an item.")] = 5,
     seeds: Annotated[int, typer.Option(help="How often it is simulated.")] = 5,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -1,16 +1,14 @@
 """`reclens decompose` and `subgroups`: what goes with a gap, and who is served worst."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
+from recsys_core.cli.options import ByOption, DrawsOption, MetricOption, ReferenceOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 PART_COLUMNS = ["part", "value", "ci_low", "ci_high", "share", "group_mean", "reference_mean", "outside"]
-
-ByOption = Annotated[str, typer.Option(help="Attribute, or A*B for an intersection.")]
-MetricOption = Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, …")]
-ReferenceOption = Annotated[str, typer.Option(help="rest, best, or the name of a group.")]
 
 
 @app.command()
@@ -20,8 +18,8 @@ def decompose(
     group: Annotated[str | None, typer.Option(help="This group's gap alone.")] = None,
     metric: MetricOption = "ndcg@10",
     reference: ReferenceOption = "rest",
-    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: DrawsOption = 1000,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -42,9 +40,18 @@ def _text(gap: dict[str, Any]) -> str:
     lines: list[dict[str, Any]] = [{"part": row["factor"], **row} for row in gap["factors"]]
     for part in ("structure", "gap"):
         lines.append({"part": part, **gap[part], "share": gap[part]["value"] / total if total else None})
+    said = list(_together(gap))
+    if gap["structure_may_be_none"]:
+        said.append("what is left between people who are alike can't be told from nothing")
     left_out = [f"not used: {row['factor']}, because {row['reason']}" for row in gap["not_used"]]
     heading = f"{gap['attribute']}: {gap['group']} against {gap['reference']} ({gap['verdict']})"
-    return "\n".join([heading, table_text(lines, PART_COLUMNS), *left_out])
+    return "\n".join([heading, table_text(lines, PART_COLUMNS), *said, *left_out])
+
+
+def _together(gap: dict[str, Any]) -> Iterator[str]:
+    share, ends = gap["share_of_length_and_what_follows"], gap["share_of_length_interval"]
+    if share is not None and ends is not None:
+        yield f"length and what follows from it have {share:.0%} of the gap ({ends[0]:.0%} to {ends[1]:.0%})"
 
 
 @app.command()
@@ -54,8 +61,8 @@ def subgroups(
     metric: MetricOption = "ndcg@10",
     depth: Annotated[int, typer.Option(help="How many attributes at once, 1 to 3.")] = 2,
     fewest: Annotated[int, typer.Option(help="People that a subgroup has in each half, at least.")] = 30,
-    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: DrawsOption = 1000,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

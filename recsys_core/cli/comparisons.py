@@ -4,15 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys_core.cli.options import DrawsOption, MetricOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 GAIN_COLUMNS = ["attribute", "group", "n", "difference", "ci_low", "ci_high", "p_adjusted"]
 BOARD_COLUMNS = ["name", "n_users", "value", "difference", "ci_low", "ci_high", "p_adjusted"]
 
-MetricOption = Annotated[str, typer.Option(help="ndcg@10, hr@10, mrr@10, auc, novelty@10, …")]
 SplitOption = Annotated[str, typer.Option(help="test or valid.")]
-DrawsOption = Annotated[int, typer.Option(help="Bootstrap draws.")]
-SeedOption = Annotated[int, typer.Option(min=0)]
 
 
 @app.command()

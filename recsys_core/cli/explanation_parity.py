@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys_core.cli.options import DrawsOption, EachByOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 GROUP_COLUMNS = ["measure", "attribute", "group", "n", "value", "ci_low", "ci_high"]
@@ -13,10 +14,10 @@ GAP_COLUMNS = ["measure", "group", "reference", "difference", "ci_low", "ci_high
 @app.command("explanation-parity")
 def explanation_parity(
     model: str,
-    by: Annotated[list[str], typer.Option(help="Attribute, or A*B for their intersection; repeated.")],
+    by: EachByOption,
     people: Annotated[int, typer.Option(help="How many people have an item explained.")] = 300,
-    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: DrawsOption = 1000,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

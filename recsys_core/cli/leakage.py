@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys_core.cli.causes import ByOption
+from recsys_core.cli.options import ByOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 PROBE_COLUMNS = ["group", "read from", "n", "auc", "ci_low", "ci_high", "null_high", "p_value"]
@@ -16,7 +16,7 @@ def leakage(
     by: ByOption,
     k: Annotated[int, typer.Option(help="Length of the lists that are compared.")] = 10,
     permutations: Annotated[int, typer.Option(help="Shuffles behind each p-value.")] = 99,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

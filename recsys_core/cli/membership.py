@@ -1,9 +1,6 @@
 """`reclens membership`: whose training data show through a model?"""
 
-from typing import Annotated
-
-import typer
-
+from recsys_core.cli.options import DrawsOption, EachByOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
@@ -13,9 +10,9 @@ GAP_COLUMNS = ["attribute", "group", "reference", "difference", "ci_low", "ci_hi
 @app.command()
 def membership(
     model: str,
-    by: Annotated[list[str], typer.Option(help="Attribute, or A*B for their intersection; repeated.")],
-    draws: Annotated[int, typer.Option(help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    by: EachByOption,
+    draws: DrawsOption = 1000,
+    seed: SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys_core.cli.causes import ByOption, MetricOption
+from recsys_core.cli.options import ByOption, MetricOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, listed, table_text
 
 

@@ -36,12 +36,14 @@ class Histories:
         offsets: [n + 1] sequence i is `items[offsets[i]:offsets[i + 1]]`.
         context: what is known of each event beside its item; None = nothing.
         askers: who asks for what follows each sequence, and when; None = nobody in particular.
+        n_before: [n] how many items of the whole history came before each sequence; None = none did.
     """
 
     items: IntArray
     offsets: IntArray
     context: EventContext | None = None
     askers: Askers | None = None
+    n_before: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -69,16 +71,18 @@ class Histories:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, lengths)
         where = np.repeat(self.offsets[rows], lengths) + within
+        n_before = starts if self.n_before is None else self.n_before[rows] + starts
         return Histories(
             self.items[where],
             offsets,
             None if self.context is None else self.context.at(where),
             None if self.askers is None else self.askers.take(rows),
+            n_before if n_before.any() else None,
         )
 
     def bare(self) -> "Histories":
         """The items alone."""
-        return Histories(self.items, self.offsets)
+        return Histories(self.items, self.offsets, n_before=self.n_before)
 
     def padded(self, max_length: int) -> IntArray:
         """[n, longest] the last `max_length` items of each sequence, 0 behind shorter ones."""

@@ -10,7 +10,7 @@ Shapes: n examples, V = n_items + 1, d size of a state.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -207,7 +207,7 @@ def _asking(known: Histories, rows: IntArray, starts: IntArray, stops: IntArray)
         return pieces
     time_s = known.context.timestamps_s[known.offsets[rows] + stops]
     askers = Askers(known.askers.attributes[rows], time_s)
-    return Histories(pieces.items, pieces.offsets, pieces.context, askers)
+    return replace(pieces, askers=askers)
 
 
 def _occurs_before(

@@ -18,7 +18,7 @@ from recsys_core.explain.scoring import Question
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.protocol import Ranker
 
-AT_THE_BOTTOM = ("event_vectors", "item_vectors")  # whatever else was made after them
+AT_THE_BOTTOM = ("event_vectors", "place_vectors", "item_vectors")  # whatever else was made after them
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
 from recsys_core.fairness.factor_columns import FactorColumns, NotUsed, factor_columns
 
 FloatArray = NDArray[np.float64]
@@ -69,6 +71,8 @@ class Decomposition:
         factors: one term a factor.
         composition: the sum of the factors' terms.
         structure: what is left between people who are alike in all factors.
+        share: what part of the gap the factors have that were named to be taken together; None where the
+            gap's interval holds 0, because a part of what may be nothing says nothing.
         not_used: factors that say nothing here, with the reason.
         n: people of the group.
         n_reference: people of the reference.
@@ -78,9 +82,15 @@ class Decomposition:
     factors: tuple[FactorTerm, ...]
     composition: Term
     structure: Term
+    share: Term | None
     not_used: tuple[NotUsed, ...]
     n: int
     n_reference: int
+
+    @property
+    def structure_may_be_none(self) -> bool:
+        """Whether the interval of what is left holds 0."""
+        return self.structure.ci_low <= 0 <= self.structure.ci_high
 
     def share_of(self, names: Sequence[str]) -> float | None:
         """Share of the gap that these factors have together; None where there is no gap."""
@@ -95,6 +105,7 @@ def decompose(
     factors: pd.DataFrame,
     draws: int = 1000,
     seed: int = 0,
+    together: Sequence[str] = (),
 ) -> Decomposition:
     """The gap between two groups, split over factors, each term with a stratified bootstrap interval.
 
@@ -109,30 +120,34 @@ def decompose(
         factors: [n, up to 8] one column a factor, NaN where it isn't known.
         draws: bootstrap resamples, at least 200.
         seed: of the resampling.
+        together: factors whose share of the gap is wanted with its interval; all of them if none is named.
 
     Raises:
         ConfigError: too few draws, or too many factors.
-        DataError: the groups share people, one has fewer than two, or sizes don't agree.
+        DataError: the groups share people, one has too few above zero, or sizes don't agree.
     """
     _check(values, in_group, in_reference, factors, draws)
+    _check_enough(values[in_group], values[in_reference])
     order = np.concatenate([np.flatnonzero(in_group), np.flatnonzero(in_reference)])
     sizes = int(in_group.sum()), int(in_reference.sum())
     columns = factor_columns(factors.iloc[order], sizes[0])
     design = _design(values[order], sizes, columns)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([seed, crc32(b"decomposition")])  # nobody else draws these numbers
     gaps, parts = _split(design, columns, np.ones((1, len(order))))
     resampled = [_split(design, columns, counts) for counts in _resamples(sizes, draws, generator)]
     gaps = np.concatenate([gaps, *(own for own, _ in resampled)])  # [1 + draws], the observed first
     parts = np.concatenate([parts, *(own for _, own in resampled)])  # [1 + draws, n_factors]
-    together = parts.sum(axis=1)
+    composition = parts.sum(axis=1)
+    chosen = [number for number, name in enumerate(columns.names) if name in (together or columns.names)]
     return Decomposition(
         gap=_term(gaps),
         factors=tuple(
             FactorTerm(name, _term(parts[:, number]), *_sides(factors[name], in_group, in_reference))
             for number, name in enumerate(columns.names)
         ),
-        composition=_term(together),
-        structure=_term(gaps - together),
+        composition=_term(composition),
+        structure=_term(gaps - composition),
+        share=_share(parts[:, chosen].sum(axis=1), gaps),
         not_used=columns.not_used,
         n=sizes[0],
         n_reference=sizes[1],
@@ -153,8 +168,14 @@ def _check(
         )
     if (in_group & in_reference).any():
         raise DataError(f"{int((in_group & in_reference).sum())} people are in the group and its reference")
-    if min(in_group.sum(), in_reference.sum()) < 2:
-        raise DataError("a decomposition needs at least 2 people in the group and in its reference")
+
+
+def _check_enough(*sides: FloatArray) -> None:
+    if min(int(np.count_nonzero(side)) for side in sides) < FEWEST_ABOVE_ZERO:
+        raise DataError(
+            f"insufficient data: a decomposition needs {FEWEST_ABOVE_ZERO} people with a value other than 0 "
+            "in the group, and as many in its reference"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +250,12 @@ def _term(draws: FloatArray) -> Term:
     """The observed value, which comes first, with the percentiles of the resamples behind it."""
     low, high = np.quantile(draws[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Term(float(draws[0]), float(low), float(high))
+
+
+def _share(parts: FloatArray, gaps: FloatArray) -> Term | None:
+    """The part [1 + draws] of the gap [1 + draws], where that is surely on one side of 0."""
+    gap = _term(gaps)
+    return None if gap.ci_low <= 0 <= gap.ci_high else _term(parts / gaps)
 
 
 def _sides(factor: pd.Series, in_group: BoolArray, in_reference: BoolArray) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from recsys_core.fairness.exposure_counts import Counted, Sums, count
 from recsys_core.fairness.exposure_groups import ItemGroups, item_groups
 from recsys_core.fairness.exposure_result import (
     ATTRIBUTE_MEASURES,
+    GROUP_MEASURES,
     AttributeMeasure,
     GroupMeasure,
     ItemAudit,
@@ -78,7 +79,11 @@ def audit_items(
         rows += _rows(groups, counted, hidden)
         for group, reason in _without_merit(groups, counted, hidden):
             left_out.append(NotComputed(groups.attribute, group, reason))
-        figures += _group_figures(groups, counted, hidden)
+        of_groups = _group_figures(groups, counted, hidden)
+        figures += of_groups
+        left_out += _undefined(
+            groups, of_groups, {row.group for row in left_out if row.attribute == groups.attribute}
+        )
         found = list(_attribute_figures(groups, counted))
         figures += found
         missing = set(ATTRIBUTE_MEASURES) - {figure.measure for figure in found}
@@ -143,6 +148,15 @@ def _group_figures(groups: ItemGroups, counted: Counted, hidden: frozenset[int])
             ends = _ends(draws[name][:, group], enough=bool(behind[group] >= FEWEST_ABOVE_ZERO))
             found.append(ItemFigure(groups.attribute, label, name, float(values[group]), *ends))
     return found
+
+
+def _undefined(groups: ItemGroups, found: list[ItemFigure], without_merit: set[str]) -> Iterator[NotComputed]:
+    """Figures of single groups that can't be computed though there is merit, or need none."""
+    there = {(figure.group, figure.measure) for figure in found}
+    for group in groups.groups:
+        for name in GROUP_MEASURES:
+            if (group, name) not in there and not (name in BY_MERIT and group in without_merit):
+                yield NotComputed(groups.attribute, group, f"insufficient data for {name}")
 
 
 def _by_group(sums: Sums) -> dict[GroupMeasure, FloatArray]:

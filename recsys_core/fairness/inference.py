@@ -266,8 +266,10 @@ def hedges_g(group: Sample, reference: Sample) -> float | None:
     """Standardised difference (group − reference) / pooled standard deviation, corrected for small n.
 
     Hedges (1981), Journal of Educational Statistics 6, with his approximation 1 − 3 / (4 df − 1).
-    0 means no difference; None where nobody differs from anybody.
+    0 means no difference; None where nobody differs from anybody, and for one person on a side.
     """
+    if min(group.n, reference.n) < 2:
+        return None
     freedom = group.n + reference.n - 2
     squares = (group.n - 1) * group.variance + (reference.n - 1) * reference.variance
     if squares <= 0:

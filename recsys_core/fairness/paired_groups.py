@@ -33,6 +33,15 @@ class GroupGain:
     p_adjusted: float | None
     suppressed: bool
 
+    @property
+    def reason(self) -> str | None:
+        """Why there is no result; None where there is one."""
+        if self.result is not None:
+            return None
+        if self.suppressed:
+            return "hidden: it has fewer people than may be shown, or would give away a group that has"
+        return f"insufficient data: fewer than {FEWEST_ABOVE_ZERO} people with a value other than 0"
+
 
 def paired_by_group(
     first: "pd.Series[float]",

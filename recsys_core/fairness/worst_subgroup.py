@@ -8,12 +8,14 @@ in subgroup discovery (Atzmueller, WIREs 2015), judged by Welch's t against ever
 
 from dataclasses import dataclass
 from itertools import combinations
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.inference import (
     bootstrap_mean,
@@ -31,7 +33,6 @@ IntArray = NDArray[np.int64]
 DEEPEST = 3
 FEWEST_IN_A_HALF = 30
 MOST_SUBGROUPS = 20_000
-FEWEST_ABOVE_ZERO = 20  # people with non-zero utility from which intervals are promised
 N_PERMUTATIONS = 4_999
 SIGNIFICANCE = 0.05
 INSIDE, OUTSIDE = "inside", "outside"
@@ -127,15 +128,18 @@ def find_worst_subgroup(values: "pd.Series[float]", users: pd.DataFrame, search:
         search: what to search, and how.
 
     Raises:
-        DataError: an attribute can't form groups, or no subgroup has enough people that may be shown.
+        DataError: an attribute can't form groups, no subgroup has enough people that may be shown, or too few
+            people of a half are served at all.
     """
     people = users.set_index(users["user_id"].astype(str)).drop(columns="user_id")
     people = people.reindex(values.index.astype(str)).rename_axis("user_id").reset_index()
     labels = {name: group_labels(people, name) for name in search.attributes}
     numbers = np.asarray(values.to_numpy(), dtype=np.float64)
-    halves, draws = (np.random.default_rng([search.seed, part]) for part in range(2))
+    # Named streams: [seed, 0] would be the stream of the seed alone, from which others may have drawn values.
+    halves, draws = (np.random.default_rng([search.seed, crc32(part)]) for part in (b"halves", b"draws"))
     searching = np.zeros(len(numbers), dtype=bool)
     searching[halves.permutation(len(numbers))[: len(numbers) // 2]] = True
+    _check_enough(numbers[searching], numbers[~searching])
     cells = _cells(labels)
     tried = _subgroups(cells, searching, search)
     t = _welch_t(cells, tried, numbers, searching)
@@ -262,6 +266,13 @@ def _tested(
         p_value=p_value,
         confirmed=gap.value < 0 and p_value <= SIGNIFICANCE,
     )
+
+
+def _check_enough(*halves: FloatArray) -> None:
+    if min(int(np.count_nonzero(half)) for half in halves) < FEWEST_ABOVE_ZERO:
+        raise DataError(
+            f"insufficient data: fewer than {FEWEST_ABOVE_ZERO} people of a half have a value other than 0"
+        )
 
 
 def _too_few(search: Search) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 N_BUCKETS = 64
 STRENGTH_BUCKETS_A_DOUBLING = 4.0  # tells one star from two and 10 seconds from 12
 TIME_BUCKETS_A_DOUBLING = 2.0  # 64 of them reach from a second to a century
+PLACE_BUCKETS_A_DOUBLING = 5.0  # 64 of them reach beyond the 5,000th item
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,18 @@ class EventKinds:
         time: whether it reads how long after the event before an event came.
         request_time: whether it reads how long after an event the next item is asked for. This tells
             something of the item that comes, so figures with it are of another protocol (T).
+        place: whether it reads how many items of the whole history came before an event.
     """
 
     n_types: int = 0
     strength: bool = False
     time: bool = False
     request_time: bool = False
+    place: bool = False
 
     @property
     def any(self) -> bool:
-        """Whether anything is read."""
+        """Whether anything is read that the items in their order don't tell."""
         return bool(self.n_types or self.strength or self.time or self.request_time)
 
     @staticmethod
@@ -49,6 +52,7 @@ class EventKinds:
             "event_vectors.strength.weight" in tensors,
             "event_vectors.gap.weight" in tensors,
             "event_vectors.request_gap.weight" in tensors,
+            "place_vectors.place.weight" in tensors,
         )
 
 
@@ -79,6 +83,25 @@ class EventVectors(nn.Module):
         if self.request_gap is not None and times is not None and batch.request_s is not None:
             parts.append(self.request_gap(buckets(batch.request_s - times, TIME_BUCKETS_A_DOUBLING)))
         return torch.stack(parts).sum(0) if parts else None
+
+
+class PlaceVectors(nn.Module):
+    """A vector for how many items came before each one, in buckets that widen.
+
+    Attention's bias knows distances alone, so without it a window that was cut from a long history looks
+    like a beginning.
+    """
+
+    def __init__(self, embedding_size: int) -> None:
+        super().__init__()
+        self.place = _table(N_BUCKETS, embedding_size)
+
+    def forward(self, batch: "HistoryBatch") -> Tensor:
+        """[B, L, d]; [1, L, d] where all histories are whole."""
+        place = torch.arange(batch.items.shape[1], device=batch.items.device)[None]
+        if batch.n_before is not None:
+            place = place + batch.n_before[:, None]
+        return self.place(buckets(place, PLACE_BUCKETS_A_DOUBLING))
 
 
 def buckets(values: Tensor, a_doubling: float) -> Tensor:

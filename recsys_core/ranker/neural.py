@@ -43,6 +43,7 @@ class HistoryBatch:
         request_s: [B, L] when the item after each place is asked for; only a ranker that is told the time
             of the request may read it.
         attributes: [B, a] codes of the people's attributes; 0 = unknown.
+        n_before: [B] how many items of the whole history came before the first one; None = none did.
     """
 
     items: Tensor
@@ -54,6 +55,7 @@ class HistoryBatch:
     contexts: Tensor | None = None
     request_s: Tensor | None = None
     attributes: Tensor | None = None
+    n_before: Tensor | None = None
 
     @staticmethod
     def of(histories: Histories, max_length: int, device: torch.device, multiple: int = 1) -> "HistoryBatch":
@@ -72,7 +74,8 @@ class HistoryBatch:
             some = np.flatnonzero(lengths)
             request_s[some, lengths[some] - 1] = histories.askers.time_s[some]
         attributes = None if histories.askers is None else histories.askers.attributes
-        return HistoryBatch.of_arrays(padded, lengths, context, request_s, attributes, device)
+        n_before = histories.lengths - lengths + (0 if histories.n_before is None else histories.n_before)
+        return HistoryBatch.of_arrays(padded, lengths, context, request_s, attributes, n_before, device)
 
     @staticmethod
     def of_arrays(
@@ -81,6 +84,7 @@ class HistoryBatch:
         context: EventContext | None,
         request_s: FloatArray | None,
         attributes: IntArray | None,
+        n_before: IntArray | None,
         device: torch.device,
     ) -> "HistoryBatch":
         """Arrays of these shapes as tensors on a device."""
@@ -91,7 +95,7 @@ class HistoryBatch:
         )
         tensors = [
             None if array is None else torch.from_numpy(array).to(device)
-            for array in (*beside, request_s, attributes)
+            for array in (*beside, request_s, attributes, n_before)
         ]
         return HistoryBatch(
             torch.from_numpy(items).to(device), torch.from_numpy(lengths).to(device), *tensors

@@ -142,6 +142,7 @@ def event_kinds(settings: Settings, dataset: Dataset) -> EventKinds:
         strength=settings.strength and dataset.strength != "",
         time=settings.time and has_times,
         request_time=settings.request_time and has_times,
+        place=settings.place,
     )
 
 

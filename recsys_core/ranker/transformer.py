@@ -3,7 +3,8 @@
 It follows SASRec (Kang & McAuley, ICDM 2018), with three differences that were worth more than any
 width or depth on MovieLens-1M: a learned bias by relative position instead of absolute positions, a
 causal convolution of three items ahead of attention, and an output bias that starts at log popularity.
-An event's type, strength and time join its item's vector where the data know them and settings ask.
+An event's type, strength and time join its item's vector where the data know them and settings ask,
+and so does its place in the whole history, of which the window may be the end.
 
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.blocks import BlockName, new_block
-from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors
+from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors, PlaceVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
 
@@ -44,6 +45,7 @@ class TransformerRanker(NeuralRanker):
         self.norm = nn.LayerNorm(embedding_size)
         self.event_vectors = EventVectors(embedding_size, events) if events.any else None
         self.reads_events = events.any
+        self.place_vectors = PlaceVectors(embedding_size) if events.place else None
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self._embedded(batch, vectors)
@@ -61,4 +63,6 @@ class TransformerRanker(NeuralRanker):
     def _embedded(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self.history_embedding(batch.items, vectors)
         of_events = None if self.event_vectors is None else self.event_vectors(batch)
-        return self.dropout(in_working_precision(x if of_events is None else x + of_events))
+        x = x if of_events is None else x + of_events
+        x = x if self.place_vectors is None else x + self.place_vectors(batch)
+        return self.dropout(in_working_precision(x))

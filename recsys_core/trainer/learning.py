@@ -1,13 +1,13 @@
 """From a data set and settings to a trained neural ranker: what the loop needs is put together here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_core.config import NeuralSettings, ProfileSettings
+from recsys_core.config import NeuralSettings, ProfileSettings, TransformerSettings
 from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
@@ -15,6 +15,7 @@ from recsys_core.encoder.cache import TextVectors
 from recsys_core.metrics.ranking import per_person
 from recsys_core.ranker.cold import know_untouched_by_text
 from recsys_core.ranker.evaluation import held_out_ranks
+from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.profile import ProfileColumns
@@ -32,6 +33,7 @@ from recsys_core.trainer.objective import LossChoice, Objective
 from recsys_core.trainer.processes import Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog
 from recsys_core.trainer.resume import Checkpoint, digest_of
+from recsys_core.trainer.teachers import NO_TEACHING, Teacher, Teaching
 from recsys_core.trainer.windows import Batch
 
 Progress = Callable[[float, str], None]
@@ -48,6 +50,7 @@ def train_neural_ranker(
     on_epoch: Callable[[Epoch], None],
     checkpoint: Path | None,
     processes: Processes,
+    teachers: Sequence[Inner] = (),
 ) -> tuple[NeuralRanker, TrainingLog]:
     """A neural ranker as its settings describe it, trained on the split's training part.
 
@@ -62,16 +65,18 @@ def train_neural_ranker(
         on_epoch: told about each epoch.
         checkpoint: file that is kept after every epoch; if it is there, training goes on from it.
         processes: those that train together.
+        teachers: trained rankers that it learns from beside the data.
 
     Raises:
         DataError: there is nothing to learn from.
-        ConfigError: too little memory, or the checkpoint of another run.
+        ConfigError: too little memory, the checkpoint of another run, or a teacher that can't teach it.
     """
     known = histories(dataset, split, "valid")
     text_size = 0 if text is None else text.vectors.shape[1]
     estimate = check_training_memory(dataset, split, settings, text_size, device, processes)
     ranker, recipe = _new_ranker(dataset, known, settings, text, seed), _recipe(settings, seed)
     kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, text, seed)
+    teaching = _teaching(settings, teachers, device)
     callbacks = Callbacks(lambda share: progress(0.1 + 0.9 * share, "Learning"), on_epoch)
 
     def validate() -> float:
@@ -79,7 +84,7 @@ def train_neural_ranker(
         return float(values[~np.isnan(values)].mean())
 
     with out_of_memory_in_words(estimate, recipe):
-        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes)
+        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes, teaching)
     know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 
@@ -93,6 +98,13 @@ def _new_ranker(
     ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
     ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     return ranker
+
+
+def _teaching(settings: NeuralSettings, teachers: Sequence[Inner], device: torch.device) -> Teaching:
+    if not isinstance(settings, TransformerSettings) or not teachers:
+        return NO_TEACHING
+    ready = [Teacher.of(inner.ranker, inner.name, settings.max_length, device) for inner in teachers]
+    return Teaching(ready, settings.teacher_share)
 
 
 def _kept_at(

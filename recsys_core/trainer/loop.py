@@ -23,6 +23,7 @@ from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe, TrainingLog, best_epoch
 from recsys_core.trainer.resume import Checkpoint, keep, taken_up
 from recsys_core.trainer.step import Stepper, stepper
+from recsys_core.trainer.teachers import NO_TEACHING, Teaching
 from recsys_core.trainer.windows import Batch, batches, cut_windows, seen_before
 
 
@@ -35,6 +36,7 @@ def train(
     callbacks: Callbacks,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
+    teaching: Teaching = NO_TEACHING,
 ) -> TrainingLog:
     """Trains in place and leaves the weights of the best epoch in the ranker.
 
@@ -47,16 +49,18 @@ def train(
         callbacks: told about steps and epochs, in the first process alone.
         checkpoint: kept after every epoch; if it is there, the run goes on from it.
         processes: those that train this ranker together, each with this same call.
+        teaching: trained rankers that it learns from as well, where the loss is the softmax over all items.
 
     Raises:
         DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = _windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
+    reads_events = ranker.reads_events or teaching.reads_events
+    windows = _windows(histories if reads_events else histories.bare(), ranker.max_length)
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
-    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items))
+    objective = Objective.of(recipe.loss, item_counts(histories, ranker.n_items), teaching)
     loss_of = partial(training_loss, objective=objective)
     with stepper(ranker, loss_of, recipe, n_steps, processes) as steps:
         if checkpoint is not None and checkpoint.path.exists():
@@ -123,10 +127,18 @@ def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL
     """The mean loss of what a batch asks, to be differentiated."""
     device = ranker.item_bias.device
     known = HistoryBatch.of_arrays(
-        batch.history, batch.lengths, batch.context, batch.request_s, batch.attributes, device
+        batch.history,
+        batch.lengths,
+        batch.context,
+        batch.request_s,
+        batch.attributes,
+        batch.n_before,
+        device,
     )
     vectors = ranker.item_vectors()
-    asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
+    targets = torch.from_numpy(batch.targets).to(device)
+    asked = ranker.predict(known, targets, vectors)
     history = batch.history if asked.known is None else asked.known.cpu().numpy()
     seen = seen_before(history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
-    return objective.loss(ranker, asked, vectors, seen)
+    taught = [teacher.tell(known, targets) for teacher in objective.teaching.teachers]
+    return objective.loss(ranker, asked, vectors, seen, taught)

@@ -1,5 +1,6 @@
 """Losses over all items, written so that the logits of all positions never exist at once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from recsys_core.data.dataset import Histories
+from recsys_core.trainer.teachers import Taught
 
 CHUNK_LOGITS = 1_000_000  # about what the second-level cache of a core holds in half precision
 MIN_CHUNK_ROWS, MAX_CHUNK_ROWS = 128, 1024
@@ -19,43 +21,54 @@ class _ChunkedSoftmax(torch.autograd.Function):
     """Softmax cross-entropy whose gradient is made beside the loss, a chunk of rows at a time.
 
     At 3,000 items the logits of one batch would take 40 MB, at 100,000 items 1 GB; a chunk stays in the
-    cache, and its memory is used for all chunks.
+    cache, and its memory is used for all chunks. What teachers say is made and used up chunk by chunk, too.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, vectors: Tensor, bias: Tensor, targets: Tensor, seen: Histories
+        ctx: Any,
+        states: Tensor,
+        vectors: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        seen: Histories,
+        taught: Sequence[Taught],
+        share: float,
     ) -> Tensor:
         n, n_items = len(states), len(vectors)
         width = _rounded_up(n_items, COLUMN_MULTIPLE)
         chunk = min(max(MIN_CHUNK_ROWS, CHUNK_LOGITS // width), MAX_CHUNK_ROWS)
-        padded = F.pad(states, (0, 0, 0, _rounded_up(n, chunk) - n))  # all chunks of one shape
-        vectors = F.pad(vectors.to(states.dtype), (0, 0, 0, width - n_items))
-        bias = F.pad(bias.to(states.dtype), (0, width - n_items), value=-torch.inf)
-        bias[0] = -torch.inf  # neither the padding nor what fills the last tile is a candidate
+        own = _in_tiles(Taught(states, vectors, bias), chunk, width, states.dtype)
+        teachers = [_in_tiles(teacher, chunk, width, states.dtype) for teacher in taught]
+        share = share if teachers else 0.0
         exact = torch.promote_types(states.dtype, torch.float32)
-        states_grad, target_shares = torch.empty_like(padded), states.new_empty(n)
-        vectors_grad, bias_grad = torch.zeros_like(vectors, dtype=exact), torch.zeros_like(bias, dtype=exact)
+        states_grad, losses = torch.empty_like(own.states), states.new_empty(n, dtype=exact)
+        vectors_grad, bias_grad = (torch.zeros_like(part, dtype=exact) for part in (own.vectors, own.bias))
         logits = states.new_empty(chunk, width)
-        shares = torch.empty_like(logits)
+        shares, told = torch.empty_like(logits), torch.empty_like(logits) if teachers else logits
         first_of_row = torch.arange(chunk, device=states.device) * width
         places = _places(seen, width, states.device)
         for start in range(0, n, chunk):
             stop = min(start + chunk, n)
-            rows = padded[start : start + chunk]
-            torch.mm(rows, vectors.T, out=logits).add_(bias)
-            own = places[int(seen.offsets[start]) : int(seen.offsets[stop])]
-            logits.view(-1).index_fill_(0, own - start * width, -torch.inf)
-            torch.softmax(logits, 1, out=shares)
+            rows = slice(start, start + chunk)
+            gone = places[int(seen.offsets[start]) : int(seen.offsets[stop])] - start * width
+            _shares(own, rows, gone, logits, shares)
             at = first_of_row[: stop - start] + targets[start:stop]
-            target_shares[start:stop] = shares.view(-1)[at]
-            shares.view(-1)[at] -= 1  # softmax − one-hot is the gradient
+            log_share = shares.view(-1)[at].to(exact).clamp_min(torch.finfo(exact).tiny).log()
+            losses[start:stop] = -log_share
+            shares.view(-1)[at] -= 1 - share  # softmax − what is to be learned is the gradient
+            for teacher in teachers:
+                _shares(teacher, rows, gone, told, told)
+                shares.sub_(told, alpha=share / len(teachers))
+                # −Σ q log p, where log p = logit − logit of the target + log share of the target
+                above = logits.view(-1)[at].to(exact) - (told * logits).sum(1, dtype=exact)[: stop - start]
+                losses[start:stop] += share / len(teachers) * above
             shares[stop - start :] = 0
-            torch.mm(shares, vectors, out=states_grad[start : start + chunk])
-            vectors_grad.add_(shares.T @ rows)
+            torch.mm(shares, own.vectors, out=states_grad[rows])
+            vectors_grad.add_(shares.T @ own.states[rows])
             bias_grad.add_(shares.sum(0))
         ctx.save_for_backward(states_grad[:n], vectors_grad[:n_items], bias_grad[:n_items])
-        return -target_shares.to(exact).clamp_min(torch.finfo(exact).tiny).log().mean()
+        return losses.mean()
 
     @staticmethod
     @once_differentiable
@@ -64,16 +77,24 @@ class _ChunkedSoftmax(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         states, vectors, bias = ctx.saved_tensors
         scale = grad_outputs[0] / len(states)
-        return states * scale.to(states.dtype), vectors * scale, bias * scale, None, None
+        return states * scale.to(states.dtype), vectors * scale, bias * scale, None, None, None, None
 
 
 def softmax_over_candidates(
-    states: Tensor, vectors: Tensor, bias: Tensor, targets: Tensor, seen: Histories
+    states: Tensor,
+    vectors: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    seen: Histories,
+    taught: Sequence[Taught] = (),
+    share: float = 0.0,
 ) -> Tensor:
     """Mean cross-entropy of the next item among all items that the person hasn't touched yet.
 
     Items seen earlier leave the softmax just as they leave the list. Range ≥ 0, lower is better,
-    0 = every next item was certain. The products are made in the precision of `states`.
+    0 = every next item was certain. The products are made in the precision of `states`. Where teachers
+    tell how likely each item is, the next item counts 1 − share, and the cross-entropy with the mean of
+    what they tell counts share.
 
     Args:
         states: [n, d].
@@ -81,12 +102,41 @@ def softmax_over_candidates(
         bias: [V].
         targets: [n] item numbers, none of them in its sequence of `seen`.
         seen: [n] item numbers that are no candidates.
+        taught: what teachers say of the same n prefixes.
+        share: of the teachers in what is to be learned, 0 to 1.
 
     Returns:
         A scalar that can be differentiated once.
     """
-    loss: Tensor = _ChunkedSoftmax.apply(states, vectors, bias, targets, seen)  # pyright: ignore[reportAssignmentType]
+    loss: Tensor = _ChunkedSoftmax.apply(  # pyright: ignore[reportAssignmentType]
+        states, vectors, bias, targets, seen, taught, share
+    )
     return loss
+
+
+def _in_tiles(product: Taught, chunk: int, width: int, dtype: torch.dtype) -> Taught:
+    """States in whole chunks, items in whole tiles; neither the padding nor what fills up is a candidate."""
+    states, n_more = product.states.to(dtype), width - len(product.vectors)
+    bias = F.pad(product.bias.to(dtype), (0, n_more), value=_lowest_logit(dtype))
+    bias[0] = _lowest_logit(dtype)
+    return Taught(
+        F.pad(states, (0, 0, 0, _rounded_up(len(states), chunk) - len(states))),
+        F.pad(product.vectors.to(dtype), (0, 0, 0, n_more)),
+        bias,
+    )
+
+
+def _shares(product: Taught, rows: slice, gone: Tensor, logits: Tensor, out: Tensor) -> None:
+    """Writes [chunk, width] the logits of some rows, those at the flat places `gone` the lowest, and their
+    softmax."""
+    torch.mm(product.states[rows], product.vectors.T, out=logits).add_(product.bias)
+    logits.view(-1).index_fill_(0, gone, _lowest_logit(logits.dtype))
+    torch.softmax(logits, 1, out=out)
+
+
+def _lowest_logit(dtype: torch.dtype) -> float:
+    """A logit whose share is 0, and so is its product with a share of 0, which −∞ would make NaN."""
+    return torch.finfo(dtype).min / 2
 
 
 def _rounded_up(number: int, multiple: int) -> int:

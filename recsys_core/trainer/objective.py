@@ -1,5 +1,6 @@
 """What a neural ranker learns by: the loss that its settings name, from states to a number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ from recsys_core.trainer.sampled_losses import (
     gbce_power,
     sampled_softmax,
 )
+from recsys_core.trainer.teachers import NO_TEACHING, Taught, Teaching
 
 LossName = Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"]
 
@@ -49,24 +51,34 @@ class Objective:
     Attributes:
         choice: as in the settings.
         sampler: of negatives; None for the softmax over all items.
+        teaching: trained rankers that the softmax over all items learns from as well.
     """
 
     choice: LossChoice
     sampler: NegativeSampler | None
+    teaching: Teaching = NO_TEACHING
 
     @staticmethod
-    def of(choice: LossChoice, counts: FloatArray) -> "Objective":
+    def of(choice: LossChoice, counts: FloatArray, teaching: Teaching = NO_TEACHING) -> "Objective":
         """The loss of a choice.
 
         Args:
             choice: as in the settings.
             counts: [n_items + 1] how often each item occurs in training.
+            teaching: by whom, for the softmax over all items.
         """
         if choice.name == "softmax":
-            return ALL_ITEMS
+            return Objective(choice, None, teaching)
         return Objective(choice, NegativeSampler.by_popularity(counts, choice.negatives_exponent))
 
-    def loss(self, ranker: NeuralRanker, asked: Prediction, vectors: Tensor, seen: Histories) -> Tensor:
+    def loss(
+        self,
+        ranker: NeuralRanker,
+        asked: Prediction,
+        vectors: Tensor,
+        seen: Histories,
+        taught: Sequence[Taught] = (),
+    ) -> Tensor:
         """The mean loss of what was asked; negatives come from the noise of this thread.
 
         Args:
@@ -74,11 +86,14 @@ class Objective:
             asked: states and targets.
             vectors: [V, d] item vectors.
             seen: [n] item numbers that are no candidates after each state.
+            taught: what each teacher says of what was asked.
         """
         if self.sampler is None or self.choice.name == "softmax":
             if not ranker.is_product:
                 return softmax_over_drawn(ranker, asked, vectors, seen)
-            return softmax_over_candidates(asked.states, vectors, ranker.item_bias, asked.targets, seen)
+            return softmax_over_candidates(
+                asked.states, vectors, ranker.item_bias, asked.targets, seen, taught, self.teaching.share
+            )
         drawn = self.sampler.draw(self.choice.n_negatives, noise_of_this_thread())
         device = vectors.device
         items = torch.from_numpy(drawn.items).to(device)

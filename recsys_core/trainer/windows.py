@@ -22,6 +22,7 @@ class Batch:
         context: [B, L] what is known of each event of the history beside its item; None = nothing.
         request_s: [B, L] when each next item came, in Unix seconds; None = not known.
         attributes: [B, a] codes of the people's attributes; None = not known.
+        n_before: [B] how many items of the whole history came before each window; None = none did.
     """
 
     history: IntArray
@@ -29,6 +30,7 @@ class Batch:
     context: EventContext | None = None
     request_s: FloatArray | None = None
     attributes: IntArray | None = None
+    n_before: IntArray | None = None
 
     @property
     def lengths(self) -> IntArray:
@@ -52,6 +54,7 @@ class Batch:
             None if self.context is None else self.context.at(rows),
             None if self.request_s is None else self.request_s[rows],
             None if self.attributes is None else self.attributes[rows],
+            None if self.n_before is None else self.n_before[rows],
         )
 
 
@@ -96,10 +99,11 @@ def _batch(windows: Histories, longest: int) -> Batch:
     targets = np.where(_touched_before(history, targets), 0, targets)
     attributes = None if windows.askers is None else windows.askers.attributes
     if context is None:
-        return Batch(history, targets, attributes=attributes)
+        return Batch(history, targets, attributes=attributes, n_before=windows.n_before)
     widened = context.widened(more)
     before, after = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
-    return Batch(history, targets, widened.at(before), widened.timestamps_s[after], attributes)
+    request_s = widened.timestamps_s[after]
+    return Batch(history, targets, widened.at(before), request_s, attributes, windows.n_before)
 
 
 def _touched_before(history: IntArray, targets: IntArray) -> IntArray:
