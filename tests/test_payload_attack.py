@@ -113,6 +113,8 @@ def assert_no_raw_ids(texts: list[str]) -> None:
 def assert_files_hide(files: dict[str, bytes]) -> None:
     """Rows of secret groups have no figure in any file."""
     for name, content in files.items():
+        if not name.endswith((".html", ".json", ".csv")):
+            continue  # the logo, and other pictures
         text = content.decode("utf-8-sig")
         rows = re.findall(r"<tr>.*?</tr>", text, re.DOTALL) if name.endswith(".html") else text.splitlines()
         rows = [] if name.endswith(".json") else rows
