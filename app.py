@@ -16,6 +16,7 @@ from ui.components import (
     HOME,
     JOBS,
     REPORT,
+    SETTINGS,
     TRAIN,
     errors_as_sentences,
 )
@@ -33,7 +34,7 @@ SECTIONS = {
         (COMPARE, "compare", "compare_arrows"),
         (REPORT, "report", "description"),
     ),
-    "frame.section_work": ((JOBS, "jobs", "pending_actions"),),
+    "frame.section_work": ((JOBS, "jobs", "pending_actions"), (SETTINGS, "settings", "settings")),
 }
 
 

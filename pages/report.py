@@ -5,7 +5,7 @@ import streamlit as st
 from recsys_core.actions.audits import open_audit
 from ui import cache
 from ui.components import FAIRNESS, empty_state, errors_as_sentences, page_header
-from ui.report_views import choose_audit, choose_sections, draw_downloads, draw_preview
+from ui.report_views import choose_audit, choose_language, choose_sections, draw_downloads, draw_preview
 from ui.text import t
 
 
@@ -18,7 +18,7 @@ def main() -> None:
         return
     with errors_as_sentences():
         kept = open_audit(cache.workspace(), choose_audit(audits))
-        sections = choose_sections(kept)
+        sections, language = choose_sections(kept), choose_language()
         notes = st.text_area(
             t("report.notes"),
             key="report_notes",
@@ -26,8 +26,8 @@ def main() -> None:
             max_chars=4_000,
             persist_state="session",
         )
-        draw_downloads(kept, sections, notes or "")
-        draw_preview(kept, sections, notes or "")
+        draw_downloads(kept, sections, notes or "", language)
+        draw_preview(kept, sections, notes or "", language)
 
 
 main()

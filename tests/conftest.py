@@ -24,7 +24,8 @@ SLOW_FILES = (
         "test_mitigate_command",
         "test_surrogate",
     ),
-    *("test_app_jobs", "test_app_report", "test_influence", "test_robustness"),
+    *("test_app_jobs", "test_app_report", "test_influence", "test_payload_attack", "test_robustness"),
+    *("test_group_answers", "test_bundles", "test_app_settings"),
 )
 
 

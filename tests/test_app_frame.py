@@ -10,7 +10,7 @@ from recsys_core.store import jobs
 from recsys_core.store.workspace import Workspace
 from ui.text import safe
 
-PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs")
+PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs", "settings")
 
 
 def sidebar(app: AppTest) -> str:
@@ -24,7 +24,7 @@ def test_every_page_opens_in_an_empty_workspace(page: str, empty_home: Path) -> 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_opens_in_a_workspace_with_models(page: str, shop: BuiltWorkspace) -> None:
+def test_every_page_opens_in_a_workspace_with_models(page: str, own_shop: BuiltWorkspace) -> None:
     app = open_page(page)
     assert app.title and not app.exception and not app.error
 

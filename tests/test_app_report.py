@@ -65,6 +65,13 @@ def test_the_page_speaks_chinese(audited: str) -> None:
     assert open_page("report", lang="zh").title[0].value == "报告"
 
 
+def test_the_report_speaks_the_language_of_the_page_or_another_one(audited: str) -> None:
+    app = open_page("report", lang="zh")
+    assert '<html lang="zh">' in preview(app) and "按<bdi>性别</bdi>" in preview(app)
+    app.segmented_control(key="report_language").set_value("en").run()
+    assert '<html lang="en">' in preview(app) and app.title[0].value == "报告"
+
+
 def test_hostile_names_stay_text_in_the_report(
     hostile: BuiltWorkspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -32,8 +32,8 @@ def test_overlap_is_jaccards():
     assert overlap({1}, {2}) == overlap(set(), set()) == 0
 
 
-def test_the_command_has_an_audit_of_each_measure(shop: BuiltWorkspace):
-    reclens = Command(shop.home)
+def test_the_command_has_an_audit_of_each_measure(own_shop: BuiltWorkspace):
+    reclens = Command(own_shop.home)
     words = ("--by", "region", "--people", "80", "--draws", "200")
     found = reclens.json("explanation-parity", "Test item-knn", *words)
     assert found["method"] == "counts"
@@ -48,9 +48,9 @@ def test_the_command_has_an_audit_of_each_measure(shop: BuiltWorkspace):
     assert "stability" in reclens.run("explanation-parity", "Test item-knn", *words).stdout
 
 
-def test_counts_of_a_sum_are_perfectly_stable(shop: BuiltWorkspace):
+def test_counts_of_a_sum_are_perfectly_stable(own_shop: BuiltWorkspace):
     """Item-kNN adds up its history: an item's part doesn't depend on which others are there."""
-    found = Command(shop.home).json(
+    found = Command(own_shop.home).json(
         "explanation-parity", "Test item-knn", "--by", "region", "--people", "40", "--draws", "200"
     )
     assert found["measures"]["stability"]["overall"]["value"] == pytest.approx(1)
@@ -63,5 +63,5 @@ def test_counts_of_a_sum_are_perfectly_stable(shop: BuiltWorkspace):
         (["--by", "region", "--people", "0"], "people is 0; allowed are 1 to 5000"),
     ],
 )
-def test_bad_input_is_one_sentence(shop: BuiltWorkspace, words: list[str], sentence: str):
-    assert sentence in Command(shop.home).refusal("explanation-parity", "Test item-knn", *words)
+def test_bad_input_is_one_sentence(own_shop: BuiltWorkspace, words: list[str], sentence: str):
+    assert sentence in Command(own_shop.home).refusal("explanation-parity", "Test item-knn", *words)

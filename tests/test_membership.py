@@ -80,8 +80,8 @@ def test_scores_that_know_nothing_of_training_win_half_of_the_time():
     assert np.nanmean(membership_wins(ranker, MANY, MANY_SPLIT)) == pytest.approx(0.5, abs=0.06)
 
 
-def test_the_command_audits_the_attack_by_group(shop: BuiltWorkspace):
-    reclens = Command(shop.home)
+def test_the_command_audits_the_attack_by_group(own_shop: BuiltWorkspace):
+    reclens = Command(own_shop.home)
     found = reclens.json("membership", "Test item-knn", "--by", "region", "--draws", "200")
     assert found["overall"]["metric"] == "membership"
     assert 0.5 < found["overall"]["value"] <= 1

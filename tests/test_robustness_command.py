@@ -8,8 +8,8 @@ from recsys_core.actions import audit_checks
 
 
 @pytest.fixture
-def reclens(shop: BuiltWorkspace) -> Command:
-    return Command(shop.home)
+def reclens(own_shop: BuiltWorkspace) -> Command:
+    return Command(own_shop.home)
 
 
 def test_an_audit_without_flagged_accounts_tells_verdicts_and_no_figures(reclens: Command):

@@ -134,9 +134,11 @@ def comparison(own: LoadedModel, other: LoadedModel, metric: str) -> Comparison:
     return _comparison(own, other, own.record.id, other.record.id, metric)
 
 
-def gains(own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str, ...]) -> tuple[GroupGain, ...]:
+def gains(
+    workspace: Workspace, own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str, ...]
+) -> tuple[GroupGain, ...]:
     """Which groups gain with the first model; raises what `group_gains` raises."""
-    return _gains(own, other, own.record.id, other.record.id, metric, by)
+    return _gains(workspace, own, other, own.record.id, other.record.id, metric, by)
 
 
 def audit_plan(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> tuple[AuditPlan, ...]:
@@ -260,9 +262,15 @@ def _comparison(
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_COMPARISONS)
 def _gains(
-    _own: LoadedModel, _other: LoadedModel, own_id: str, other_id: str, metric: str, by: tuple[str, ...]
+    _workspace: Workspace,
+    _own: LoadedModel,
+    _other: LoadedModel,
+    own_id: str,
+    other_id: str,
+    metric: str,
+    by: tuple[str, ...],
 ) -> tuple[GroupGain, ...]:
-    return group_gains(_own, _other, metric, by)
+    return group_gains(_own, _other, metric, by, workspace=_workspace)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)

@@ -65,6 +65,11 @@ def report(dataset_id: str) -> ValidationReport:
     return _open_report(opened, opened.resolve("dataset", dataset_id).id, str(opened.home))
 
 
+def forget() -> None:
+    """Lets go of everything that is kept in memory, of all sessions; it is opened or worked out again."""
+    st.cache_resource.clear()
+
+
 @st.cache_resource(show_spinner=False, max_entries=KEPT_PREVIEWS)
 def preview_of(mark: str, kind: Kind, _look: Callable[[], Preview]) -> Preview:
     """The first rows of a file; `mark` is the same as long as it is the same file."""

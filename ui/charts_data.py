@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
 from recsys_core.fairness.groups import group_labels
-from recsys_core.fairness.suppression import hidden_groups
+from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
 from ui.charts import BLUE
 
 MOST_BARS = 24
@@ -53,7 +53,9 @@ def histogram(table: pd.DataFrame, x_title: str, y_title: str) -> go.Figure:
     return figure
 
 
-def group_sizes(users: pd.DataFrame, attributes: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+def group_sizes(
+    users: pd.DataFrame, attributes: Sequence[str], minimum: int = SMALLEST_GROUP
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """How many people each group has, and why some attributes make no groups.
 
     Groups that are small, or that the sizes of the others would give away, have no size.
@@ -68,7 +70,7 @@ def group_sizes(users: pd.DataFrame, attributes: Sequence[str]) -> tuple[pd.Data
             labels[attribute] = group_labels(users, attribute)
         except DataError as error:
             refused[attribute] = str(error)
-    hidden = hidden_groups(labels) if labels else {}
+    hidden = hidden_groups(labels, minimum) if labels else {}
     rows = [
         (attribute, str(group), None if str(group) in hidden[attribute] else int(n))
         for attribute, groups in labels.items()

@@ -6,7 +6,7 @@ import streamlit as st
 from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.paired_groups import GroupGain
-from ui import answers, charts
+from ui import answers, cache, charts
 from ui.audit_names import attribute_name, group_name
 from ui.audit_words import METRIC_NAMES
 from ui.components import chart, help_text, metric_name, table
@@ -83,7 +83,7 @@ def draw_wins(own: LoadedModel, other: LoadedModel, metric: str) -> None:
 def draw_groups(own: LoadedModel, other: LoadedModel, metric: str, by: tuple[str, ...]) -> None:
     """Which groups gain with the first model."""
     st.subheader(t("compare.groups"), anchor=False, help=t("compare.groups_help"))
-    gains = answers.gains(own, other, metric, by)
+    gains = answers.gains(cache.workspace(), own, other, metric, by)
     shown = gains_table(gains, len(by) > 1)
     if shown.empty:
         st.caption(t("compare.no_groups"))

@@ -18,7 +18,7 @@ from ui.text import has, plain, safe, t
 
 HOME, DATA, TRAIN, JOBS = "pages/home.py", "pages/data.py", "pages/train.py", "pages/jobs.py"
 EXPLORE, EXPLAIN, FAIRNESS = "pages/explore.py", "pages/explain.py", "pages/fairness.py"
-COMPARE, REPORT = "pages/compare.py", "pages/report.py"
+COMPARE, REPORT, SETTINGS = "pages/compare.py", "pages/report.py", "pages/settings.py"
 
 _HINTS: tuple[tuple[type[RecsysError], str], ...] = (
     (NotFoundError, "frame.hint_not_found"),

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.store.records import DatasetRecord
 from ui import cache, state
 from ui.charts_data import group_sizes, histogram, histogram_table
@@ -75,7 +76,7 @@ def _groups(dataset_id: str) -> None:
     if not data.attributes:
         st.caption(t("data.no_attributes"))
         return
-    sizes, refused = group_sizes(data.dataset.users, data.attributes)
+    sizes, refused = group_sizes(data.dataset.users, data.attributes, minimum_group(cache.workspace()))
     st.caption(t("data.groups_why"))
     shown = sizes.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
     config = {

@@ -7,12 +7,15 @@ import streamlit as st
 from recsys_core.actions.audits import KeptAudit
 from recsys_core.report.contents import SECTIONS, Section
 from recsys_core.report.formats import FORMATS, Format, report_bytes
+from recsys_core.report.words import LANGUAGES, Language
 from recsys_core.store.records import AuditRecord
+from ui import state
 from ui.audit_names import attribute_name
 from ui.components import metric_name
 from ui.text import plain, t, when
 
 PREVIEW_HEIGHT = 900
+LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
 MIME: dict[Format, str] = {
     "html": "text/html",
     "json": "application/json",
@@ -59,7 +62,22 @@ def choose_sections(kept: KeptAudit) -> tuple[Section, ...]:
     return tuple(section for section in there if section in chosen)
 
 
-def draw_downloads(kept: KeptAudit, sections: tuple[Section, ...], notes: str) -> None:
+def choose_language() -> Language:
+    """Draws the choice of the report's language, which is the interface's at first."""
+    spoken = state.context().lang
+    state.begin_anew("report_language", spoken, spoken)
+    chosen = st.segmented_control(
+        t("report.language"),
+        LANGUAGES,
+        format_func=LANGUAGE_NAMES.__getitem__,
+        required=True,
+        key="report_language",
+        help=t("report.language_help"),
+    )
+    return chosen or spoken
+
+
+def draw_downloads(kept: KeptAudit, sections: tuple[Section, ...], notes: str, language: Language) -> None:
     """A button for each format; PDF where what makes it is installed."""
     has_pdf = find_spec("weasyprint") is not None
     with st.container(horizontal=True):
@@ -67,7 +85,9 @@ def draw_downloads(kept: KeptAudit, sections: tuple[Section, ...], notes: str) -
             if form != "pdf" or has_pdf:
                 st.download_button(
                     t(f"report.download_{form}"),
-                    lambda form=form: report_bytes(kept.result, kept.evidence, form, sections, notes),
+                    lambda form=form: report_bytes(
+                        kept.result, kept.evidence, form, sections, notes, language
+                    ),
                     file_name=f"report.{form}",
                     mime=MIME[form],
                     key=f"report_{form}",
@@ -81,8 +101,8 @@ def draw_downloads(kept: KeptAudit, sections: tuple[Section, ...], notes: str) -
     st.code(kept.evidence.context.command, language=None, wrap_lines=True)
 
 
-def draw_preview(kept: KeptAudit, sections: tuple[Section, ...], notes: str) -> None:
+def draw_preview(kept: KeptAudit, sections: tuple[Section, ...], notes: str, language: Language) -> None:
     """The HTML report as it will be handed over; its own policy lets nothing in it run or load."""
     st.subheader(t("report.preview"), anchor=False)
-    html = report_bytes(kept.result, kept.evidence, "html", sections, notes).decode()
+    html = report_bytes(kept.result, kept.evidence, "html", sections, notes, language).decode()
     st.iframe(html, height=PREVIEW_HEIGHT, alt=t("report.preview_alt"))

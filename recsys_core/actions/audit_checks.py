@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.dataset import FloatArray, Histories
@@ -22,6 +23,7 @@ from recsys_core.ranker.evaluation import per_person_table
 from recsys_core.ranker.feedback import Round, simulate_feedback
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.registry import fit_counting_ranker
+from recsys_core.store.workspace import Workspace
 
 MOST_PEOPLE = 2_000  # of the feedback loop; more are drawn from
 NOT_TESTED = "not tested"
@@ -61,8 +63,12 @@ class WithoutFlagged:
     gaps: tuple[VerdictChange, ...]
 
 
-def audit_without_flagged(model: LoadedModel, settings: AuditSettings) -> WithoutFlagged:
+def audit_without_flagged(
+    model: LoadedModel, settings: AuditSettings, workspace: Workspace | None = None
+) -> WithoutFlagged:
     """The verdicts of an audit with all accounts, and again without those that are flagged.
+
+    In a workspace, groups that may not be shown beside what was shown before have no verdict either.
 
     Raises:
         DataError: as an audit.
@@ -72,8 +78,10 @@ def audit_without_flagged(model: LoadedModel, settings: AuditSettings) -> Withou
     flagged = find_suspicious(data)
     values = per_person_table(data, model.test, settings.metric)
     kept = values[~values.index.astype(str).isin(list(flagged.user_ids))]
-    before, after = audit_model(model, settings), audit(kept, data.users, settings)
-    return WithoutFlagged(flagged, len(flagged.user_ids), _changes(before, after))
+    before, after = audit_model(model, settings, workspace), audit(kept, audited_users(model.data), settings)
+    hidden = {(row.attribute, row.group) for row in before.by_group if row.suppressed}
+    told = tuple(row for row in _changes(before, after) if (row.attribute, row.group) not in hidden)
+    return WithoutFlagged(flagged, len(flagged.user_ids), told)
 
 
 def without_flagged_json(found: WithoutFlagged) -> dict[str, Any]:
@@ -148,10 +156,12 @@ def run_feedback(
     n_rounds: int = 5,
     n_seeds: int = 5,
     seed: int = 0,
+    workspace: Workspace | None = None,
 ) -> FeedbackLoop:
     """Rounds in which everybody takes one item of their list, as gap and exposure go on.
 
-    Rankers that count are fitted anew in each round; others only see longer histories.
+    Rankers that count are fitted anew in each round; others only see longer histories. In a workspace, what
+    was shown before is taken into account, and what this shows is added to it.
 
     Raises:
         ConfigError: no such metric, or rounds or seeds out of bounds.
@@ -161,7 +171,7 @@ def run_feedback(
         if not 1 <= number <= most:
             raise ConfigError(f"{name} is {number}; allowed are 1 to {most}")
     data, split = model.data.dataset, model.data.split
-    audited = audit_model(model, AuditSettings((by,), metric, draws=200, seed=seed))
+    audited = audit_model(model, AuditSettings((by,), metric, draws=200, seed=seed), workspace)
     held_out = targets(data, split, "test")
     people = np.flatnonzero(held_out > 0)
     if len(people) > MOST_PEOPLE:

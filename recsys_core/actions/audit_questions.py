@@ -9,12 +9,14 @@ from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import lists_for_all
+from recsys_core.actions.preferences import with_threshold
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError
 from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.planning import plan
 from recsys_core.fairness.result import AuditSettings
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.metrics.ranking import name_and_k
 from recsys_core.metrics.taste import (
@@ -44,6 +46,7 @@ def audit_settings(
     seed: int,
     primary: Sequence[str] | None,
     cohorts: Sequence[str],
+    minimum_group: int = SMALLEST_GROUP,
 ) -> AuditSettings:
     """The settings as a command line names them; `primary` "none" declares no family beforehand.
 
@@ -63,6 +66,7 @@ def audit_settings(
         margin,
         draws,
         seed,
+        minimum_group=minimum_group,
         more_metrics=tuple(more),
         primary=declared,
         cohorts=tuple(cohorts),
@@ -82,6 +86,8 @@ def audit_arguments(settings: AuditSettings) -> list[str]:
     parts += ["--reference", settings.reference]
     if settings.margin is not None:
         parts += ["--margin", str(settings.margin)]
+    if settings.minimum_group != SMALLEST_GROUP:
+        parts += ["--minimum-group", str(settings.minimum_group)]
     return [*parts, "--draws", str(settings.draws), "--seed", str(settings.seed)]
 
 
@@ -96,7 +102,7 @@ def plan_model(
         DataError: as `audit_model`.
         ConfigError: no such metric.
     """
-    dataset_id = model.data.record.id
+    dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
     earlier = shown_before(workspace, dataset_id) if workspace else ()
     users = audited_users(model.data)
     plans, shown = plan(audited_values(model, settings.metrics), users, settings, earlier)

@@ -10,6 +10,7 @@ from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.evidence import evidence_of
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import open_model
+from recsys_core.actions.preferences import with_threshold
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult, AuditSettings
@@ -17,6 +18,7 @@ from recsys_core.files import read_json, write_atomically, write_json
 from recsys_core.report.audit_html import audit_html
 from recsys_core.report.contents import SECTIONS, Evidence, Section
 from recsys_core.report.formats import Format, report_bytes
+from recsys_core.report.words import Language
 from recsys_core.store.records import AuditRecord
 from recsys_core.store.workspace import Workspace
 
@@ -43,7 +45,7 @@ def audit_model(
         DataError: an attribute that doesn't exist or can't make groups, or a hidden reference.
         ConfigError: no such metric.
     """
-    dataset_id = model.data.record.id
+    dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
     earlier = shown_before(workspace, dataset_id) if workspace else ()
     values = audited_values(model, settings.metrics)
     result = audit(values, audited_users(model.data), settings, earlier)
@@ -90,10 +92,12 @@ def open_audit(workspace: Workspace, audit_id: str) -> KeptAudit:
     return KeptAudit(record, result, evidence)
 
 
-def report_html(model: LoadedModel, result: AuditResult, items: ItemAudit | None = None) -> str:
+def report_html(
+    model: LoadedModel, result: AuditResult, items: ItemAudit | None = None, language: Language = "en"
+) -> str:
     """The audit as one self-contained HTML page, with what another person needs to run it again."""
     evidence = evidence_of(model, result, items)
-    return audit_html(result, evidence.context, evidence.extras)
+    return audit_html(result, evidence.context, evidence.extras, language=language)
 
 
 def write_report(
@@ -102,6 +106,7 @@ def write_report(
     form: Format = "html",
     sections: tuple[Section, ...] = SECTIONS,
     notes: str = "",
+    language: Language = "en",
 ) -> None:
     """Writes the report of a kept audit to a file.
 
@@ -109,5 +114,5 @@ def write_report(
         ConfigError: a PDF is asked for, and what makes PDFs isn't there.
         StoreError: the file can't be written.
     """
-    content = report_bytes(kept.result, kept.evidence, form, sections, notes)
+    content = report_bytes(kept.result, kept.evidence, form, sections, notes, language)
     write_atomically(out, lambda path: path.write_bytes(content))

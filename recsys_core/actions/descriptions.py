@@ -1,23 +1,49 @@
 """What a whole model goes by, in figures and in a paragraph."""
 
+from dataclasses import replace
 from typing import Any
 
+from recsys_core.actions.group_answers import disclose, members_of
 from recsys_core.actions.models import LoadedModel
-from recsys_core.errors import ConfigError
+from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.model_report import ModelReport, Parameter, report_model
 from recsys_core.explain.model_words import describe
+from recsys_core.fairness.groups import group_labels
+from recsys_core.store.workspace import Workspace
 
 
-def describe_model(model: LoadedModel, n_people: int | None = None, seed: int = 0) -> ModelReport:
+def describe_model(
+    model: LoadedModel, n_people: int | None = None, seed: int = 0, workspace: Workspace | None = None
+) -> ModelReport:
     """The main parameters of a model and their relative importance, over people and per cohort.
+
+    In a workspace, what was described before is taken into account, and this is added to it.
 
     Raises:
         ConfigError: fewer than 11 people are asked for.
-        DataError: nobody has two items of history.
+        DataError: nobody has two items of history, or a few people could be told apart by what was shown of
+            others before.
     """
     if n_people is not None and n_people < 11:
         raise ConfigError(f"the number of people is {n_people}; it takes at least 11, 200 by default")
-    return report_model(model.ranker, model.data.dataset, model.data.split, n_people, seed)
+    report = report_model(model.ranker, model.data.dataset, model.data.split, n_people, seed)
+    attributes = dict.fromkeys(own.attribute for own in report.cohorts)
+    by = [name for name in attributes if _forms_groups(model, name)]
+    hidden = disclose(workspace, model.data, members_of(model.data, report.people), by, "descriptions")
+    gone = [own for own in report.cohorts if own.group in hidden.get(own.attribute, ())]
+    return replace(
+        report,
+        cohorts=tuple(own for own in report.cohorts if own not in gone),
+        not_shown=(*report.not_shown, *((own.attribute, own.group) for own in gone)),
+    )
+
+
+def _forms_groups(model: LoadedModel, attribute: str) -> bool:
+    try:
+        group_labels(model.data.dataset.users, attribute)
+    except DataError:
+        return False
+    return True
 
 
 def description_json(report: ModelReport, language: str = "en") -> dict[str, Any]:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys_core.actions.audit_questions import audited_users
+from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import with_threshold
 from recsys_core.actions.reasons import explain_item
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.split import histories
@@ -16,6 +19,7 @@ from recsys_core.fairness.audit import audit
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.pipeline import Progress
 from recsys_core.ranker.lists import list_requests, without
+from recsys_core.store.workspace import Workspace
 
 MEASURES = ("faithfulness", "size", "stability")
 N_PEOPLE, MOST_PEOPLE = 300, 5_000
@@ -48,6 +52,7 @@ def audit_explanations(
     settings: AuditSettings,
     n_people: int = N_PEOPLE,
     progress: Progress = lambda share, message: None,
+    workspace: Workspace | None = None,
 ) -> ExplanationParity:
     """Faithfulness, size and stability of explanations by group, over people drawn by the seed.
 
@@ -56,9 +61,11 @@ def audit_explanations(
         settings: groups, reference, draws and seed; metric and margin are each measure's own.
         n_people: how many people have an item explained.
         progress: told the share that is done.
+        workspace: whose record of what was shown counts, as for `audit_model`.
 
     Raises:
-        DataError: an attribute that can't form groups, or nobody with three history items.
+        DataError: an attribute that can't form groups, nobody with three history items, or a few people who
+            could be told apart by what was shown before.
         ConfigError: the number of people is out of bounds.
     """
     if not 1 <= n_people <= MOST_PEOPLE:
@@ -77,7 +84,14 @@ def audit_explanations(
         rows.append((_gain(explanation), _size(explanation), _stability(model, int(user), explanation)))
     index = pd.Index(data.users["user_id"].to_numpy()[drawn])
     table = pd.DataFrame(rows, index=index, columns=list(MEASURES)).dropna()
-    audits = {name: audit(table[name], data.users, replace(settings, metric=name)) for name in MEASURES}
+    users, dataset_id = audited_users(model.data), model.data.record.id
+    earlier = shown_before(workspace, dataset_id, "explanations") if workspace else ()
+    asked = with_threshold(settings, workspace)
+    audits = {name: audit(table[name], users, replace(asked, metric=name), earlier) for name in MEASURES}
+    if workspace:
+        keep_shown(
+            workspace, dataset_id, audits[MEASURES[0]].shown, "explanations"
+        )  # of all, the same people
     progress(1.0, "Done")
     return ExplanationParity(method, len(table), audits)
 

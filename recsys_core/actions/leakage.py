@@ -7,15 +7,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsys_core.actions.audit_questions import audited_users
+from recsys_core.actions.group_answers import disclose
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.leakage import FEWEST_PEOPLE, N_PERMUTATIONS, Probe, check_permutations, probe_group
-from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.rank_overlap import rank_biased_overlap
 from recsys_core.ranker.attribute_flip import attribute_inputs, flipped_lists
 from recsys_core.ranker.user_vectors import history_vectors, user_vectors
+from recsys_core.store.workspace import Workspace
 
 NOT_AN_INPUT = "the model doesn't read this attribute, so no list changes with it"
 
@@ -74,7 +77,12 @@ class Leakage:
 
 
 def find_leakage_of(
-    model: LoadedModel, by: str, k: int = 10, n_permutations: int = N_PERMUTATIONS, seed: int = 0
+    model: LoadedModel,
+    by: str,
+    k: int = 10,
+    n_permutations: int = N_PERMUTATIONS,
+    seed: int = 0,
+    workspace: Workspace | None = None,
 ) -> Leakage:
     """Whether groups can be told from what the model makes of histories, and whether it reads the attribute.
 
@@ -84,9 +92,11 @@ def find_leakage_of(
         k: length of the lists that are compared.
         n_permutations: shuffles behind each p-value.
         seed: of folds, shuffles and directions.
+        workspace: whose record of what was shown counts, as for `audit_model`.
 
     Raises:
-        DataError: an attribute that can't form groups, or none of whose groups may be shown.
+        DataError: an attribute that can't form groups, none of whose groups may be shown, or people of whom
+            a few could be told apart by what was shown before.
         ConfigError: too few shuffles, or k under 1.
     """
     if k < 1:
@@ -94,14 +104,15 @@ def find_leakage_of(
     check_permutations(n_permutations)
     data = model.data.dataset
     known = histories(data, model.data.split, "test")
-    labels = group_labels(data.users, by)
-    hidden = hidden_groups({by: labels}, SMALLEST_GROUP)[by]
+    members = (known.lengths > 0) & (model.data.split.test_row >= 0)  # those whom audits are about
+    labels = group_labels(audited_users(model.data)[members].reset_index(drop=True), by)
+    hidden = disclose(workspace, model.data, members, [by])[by]
     shown = [str(name) for name in labels.cat.categories if name not in {UNKNOWN, *hidden}]
     if len(shown) < 2:
         raise DataError(f"{by} has fewer than 2 groups of {SMALLEST_GROUP} people that may be shown")
     own = labels.astype(str).to_numpy()
-    people = np.flatnonzero(np.isin(own, shown) & (known.lengths > 0))
-    histories_of, own = known.take(people), own[people]
+    in_shown = np.isin(own, shown)
+    histories_of, own = known.take(np.flatnonzero(members)[in_shown]), own[in_shown]
     vectors = (user_vectors(model.ranker, histories_of), history_vectors(histories_of, data.n_items))
     asked = shown[:1] if len(shown) == 2 else shown
     groups = tuple(_leak(group, own == group, *vectors, n_permutations, seed) for group in asked)

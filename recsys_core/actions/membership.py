@@ -1,12 +1,15 @@
 """Whose training data show through a model: a membership attack, audited by group."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from recsys_core.actions.audit_questions import audited_users
+from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import with_threshold
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
 from recsys_core.errors import DataError
@@ -14,8 +17,9 @@ from recsys_core.fairness.audit import audit
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.ranker.membership import membership_wins
 from recsys_core.ranker.popularity import fit_popularity
+from recsys_core.store.workspace import Workspace
 
-METRIC = "membership"
+METRIC: Literal["membership"] = "membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +36,29 @@ class Membership:
     popularity: float
 
 
-def attack_membership(model: LoadedModel, settings: AuditSettings) -> Membership:
+def attack_membership(
+    model: LoadedModel, settings: AuditSettings, workspace: Workspace | None = None
+) -> Membership:
     """The attack on a model, by group of people.
 
     Args:
         model: an opened model.
         settings: groups, reference, margin, draws and seed; the metric is the attack's own.
+        workspace: whose record of what was shown counts, as for `audit_model`.
 
     Raises:
-        DataError: an attribute that can't form groups, or too few people with two training items.
+        DataError: an attribute that can't form groups, too few people with two training items, or a few who
+            could be told apart by what was shown before.
     """
     data, split = model.data.dataset, model.data.split
     values = _values(model, membership_wins(model.ranker, data, split))
     plain = fit_popularity(histories(data, split, "valid"), data.n_items)
-    result = audit(values, data.users, replace(settings, metric=METRIC))
+    dataset_id = model.data.record.id
+    earlier = shown_before(workspace, dataset_id, METRIC) if workspace else ()
+    asked = replace(with_threshold(settings, workspace), metric=METRIC)
+    result = audit(values, audited_users(model.data), asked, earlier)
+    if workspace:
+        keep_shown(workspace, dataset_id, result.shown, METRIC)
     return Membership(result, float(np.nanmean(membership_wins(plain, data, split))))
 
 

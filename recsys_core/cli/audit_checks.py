@@ -28,7 +28,9 @@ def suspicious(
     reply = answer(workspace, json)
     settings = AuditSettings(tuple(by), metric, draws=draws, seed=seed)
     opened = models.open_model(reply.workspace, model)
-    found = audit_checks.without_flagged_json(audit_checks.audit_without_flagged(opened, settings))
+    found = audit_checks.without_flagged_json(
+        audit_checks.audit_without_flagged(opened, settings, reply.workspace)
+    )
     reasons = ", ".join(f"{reason} {n}" for reason, n in found["reasons"].items()) or "no reason"
     common = [f"not counted: '{name}', which {share:.0%} do" for name, share in found["common"].items()]
     head = f"{found['n_flagged']:,} of {found['n_users']:,} accounts are flagged ({reasons})"
@@ -52,7 +54,7 @@ def feedback(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    done = audit_checks.run_feedback(opened, by, metric, rounds, seeds, seed)
+    done = audit_checks.run_feedback(opened, by, metric, rounds, seeds, seed, reply.workspace)
     rows = [
         {
             "round": one.number,

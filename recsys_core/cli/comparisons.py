@@ -38,7 +38,7 @@ def compare(
     if by:
         own = models.open_model(reply.workspace, model_a)
         other = models.open_model(reply.workspace, model_b, own.data)
-        gains = group_comparisons.group_gains(own, other, metric, by, part, draws, seed)
+        gains = group_comparisons.group_gains(own, other, metric, by, part, draws, seed, reply.workspace)
         found["by_group"] = group_comparisons.gains_json(gains)
         text += "\n\n" + table_text(found["by_group"], GAIN_COLUMNS)
     reply.write(found, text)

@@ -23,7 +23,8 @@ def describe(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    found = descriptions.description_json(descriptions.describe_model(opened, people, seed), language)
+    told = descriptions.describe_model(opened, people, seed, reply.workspace)
+    found = descriptions.description_json(told, language)
     cohorts = [
         {"cohort": f"{cohort['attribute']} {cohort['group']}", **row}
         for cohort in found["cohorts"]

@@ -29,7 +29,7 @@ def explanation_parity(
     reply = answer(workspace, json)
     settings = AuditSettings(tuple(by), draws=draws, seed=seed)
     opened = models.open_model(reply.workspace, model)
-    found = parity_json(audit_explanations(opened, settings, people, reply.progress))
+    found = parity_json(audit_explanations(opened, settings, people, reply.progress, reply.workspace))
     head = f"{found['method']}, the first item of {found['n']:,} people's lists"
     groups, gaps = _rows(found, "by_group"), _rows(found, "gaps")
     gap_text = table_text(gaps, GAP_COLUMNS) if gaps else "no gap could be computed"

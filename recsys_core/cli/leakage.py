@@ -26,7 +26,7 @@ def leakage(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    found = leakage_json(find_leakage_of(opened, by, k, permutations, seed))
+    found = leakage_json(find_leakage_of(opened, by, k, permutations, seed, reply.workspace))
     reply.write(found, _leakage_text(found))
 
 

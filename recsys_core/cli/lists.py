@@ -6,7 +6,16 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from recsys_core.cli.output import Answer, JsonOption, WorkspaceOption, answer, app, listed, table_text
+from recsys_core.cli.output import (
+    Answer,
+    JsonOption,
+    WorkspaceOption,
+    answer,
+    app,
+    folder_made,
+    listed,
+    table_text,
+)
 from recsys_core.errors import ConfigError
 from recsys_core.files import write_atomically
 
@@ -56,6 +65,8 @@ def recommend(
     moment, keep = models.checked_as_of(as_of), repeats == "keep"
     if k < 1:
         raise ConfigError(f"k is {k}; a list has at least 1 item")
+    if out is not None:
+        folder_made(out)
     opened = models.open_model(reply.workspace, model)
     if user is not None:
         lists = models.list_for_user(opened, user, k, moment, listed(without or []), keep, rerank)

@@ -23,7 +23,7 @@ def membership(
 
     reply = answer(workspace, json)
     settings = AuditSettings(tuple(by), draws=draws, seed=seed)
-    done = attack_membership(models.open_model(reply.workspace, model), settings)
+    done = attack_membership(models.open_model(reply.workspace, model), settings, reply.workspace)
     found = membership_json(done)
     head = (
         f"a training item is ranked above a held-out one for {found['overall']['value']:.1%} of "

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
+from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, folder_made, table_text
 from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text, without_history_text
 from recsys_core.config import SETTINGS
 
@@ -153,6 +153,9 @@ def audit(
     cohort: Annotated[
         list[str] | None, typer.Option(help="NAME=ATTRIBUTE:GROUP,… makes NAME an attribute; repeated.")
     ] = None,
+    minimum_group: Annotated[
+        int, typer.Option(help="Groups of fewer people show nothing; see also `reclens settings`.")
+    ] = 11,
     lists: Annotated[
         bool, typer.Option("--lists", help="Also popularity lift and bias disparity of the lists by group.")
     ] = False,
@@ -170,7 +173,7 @@ def audit(
 
     reply = answer(workspace, json)
     settings = audit_questions.audit_settings(
-        by, metric or ["ndcg@10"], reference, margin, draws, seed, primary, cohort or []
+        by, metric or ["ndcg@10"], reference, margin, draws, seed, primary, cohort or [], minimum_group
     )
     opened = models.open_model(reply.workspace, model)
     if plan:
@@ -183,7 +186,7 @@ def audit(
     items = item_audits.audit_with(opened, settings, tuple(items_by)) if items_by else None
     record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
-        audits.write_report(audits.open_audit(reply.workspace, record.id), report)
+        audits.write_report(audits.open_audit(reply.workspace, record.id), folder_made(report))
     found: dict[str, Any] = result.to_json() | {"audit": record.id}
     texts = [_audit_text(part) for part in (found, *found["more_metrics"])]
     if lists:

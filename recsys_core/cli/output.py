@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from recsys_core.config import Environment
-from recsys_core.errors import RecsysError
+from recsys_core.errors import ConfigError, RecsysError
 from recsys_core.store.workspace import Workspace
 
 
@@ -90,6 +90,21 @@ def answer(workspace: Path | None, as_json: bool) -> Answer:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("transformers").setLevel(logging.ERROR)
     return Answer(workspace or Environment().home, as_json)
+
+
+def folder_made(out: Path) -> Path:
+    """The file that a command is going to write, its folder made if it isn't there.
+
+    Raises:
+        ConfigError: it is a folder, or its folder can't be made.
+    """
+    try:
+        out.expanduser().absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the folder of {out} can't be made: {error.strerror or error}") from error
+    if out.is_dir():
+        raise ConfigError(f"{out} is a folder; name a file in it")
+    return out
 
 
 def listed(values: list[str]) -> list[str]:

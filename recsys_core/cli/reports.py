@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
+from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, folder_made
 from recsys_core.errors import ConfigError
 
 
@@ -20,6 +20,7 @@ def report(
         list[str] | None,
         typer.Option(help="groups, items, rates, no_profiling, rules, data, model; repeated; default: all."),
     ] = None,
+    language: Annotated[str, typer.Option(help="en or zh: of HTML and PDF, not of JSON and CSV.")] = "en",
     notes: Annotated[str, typer.Option(help="A few words of yours, shown at the top.")] = "",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -28,15 +29,17 @@ def report(
     from recsys_core.actions import audits
     from recsys_core.report.contents import SECTIONS
     from recsys_core.report.formats import checked_format
+    from recsys_core.report.words import checked_language
 
     reply = answer(workspace, json)
     word = format or out.suffix.lstrip(".").lower()
-    form = checked_format(word)
+    form, spoken = checked_format(word), checked_language(language)
     asked = section or list(SECTIONS)
     unknown = [name for name in asked if name not in SECTIONS]
     if unknown:
         raise ConfigError(f"a report has no section {', '.join(unknown)}; sections are {', '.join(SECTIONS)}")
     kept = audits.open_audit(reply.workspace, audit)
-    audits.write_report(kept, out, form, tuple(name for name in SECTIONS if name in asked), notes)
+    sections = tuple(name for name in SECTIONS if name in asked)
+    audits.write_report(kept, folder_made(out), form, sections, notes, spoken)
     found = {"audit": kept.record.id, "format": form, "out": str(out), "sections": asked}
     reply.write(found, f"{kept.record.name}: {out}")

@@ -78,6 +78,7 @@ class ModelReport:
         parameters: over all of them.
         cohorts: those of at least 11 people.
         not_shown: attribute and group of the others.
+        people: the numbers of those people.
     """
 
     n_people: int
@@ -85,6 +86,7 @@ class ModelReport:
     parameters: tuple[Parameter, ...]
     cohorts: tuple[Cohort, ...]
     not_shown: tuple[tuple[str, str], ...]
+    people: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def report_model(
     everybody = np.ones(len(drawn), dtype=bool)
     cohorts, not_shown = _cohorts(dataset, drawn, figures, generator)
     parameters = _parameters(figures, everybody, generator)
-    return ModelReport(len(drawn), method, parameters, cohorts, not_shown)
+    return ModelReport(len(drawn), method, parameters, cohorts, not_shown, tuple(drawn.tolist()))
 
 
 def _figures(

@@ -6,7 +6,7 @@ it is kept.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
+from recsys_core.fairness.cohorts import with_cohorts
+from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.suppression import EarlierTable, hidden_groups
 
 Members = NDArray[np.bool_]
 
@@ -54,12 +57,40 @@ def same_people(shown: Sequence[Shown], members: Members) -> list[Shown]:
     return [one for one in shown if one.people == text and one.n_rows == len(members)]
 
 
+def hidden_beside(
+    shown: Sequence[Shown], users: pd.DataFrame, members: Members, by: Sequence[str], minimum: int
+) -> dict[str, frozenset[str]]:
+    """The groups of some people that may not be shown, beside what was shown of the table before.
+
+    Args:
+        shown: what was shown before, of the same table of people.
+        users: the table: one row a person, `user_id` and attributes.
+        members: [n_rows] whose groups would be shown.
+        by: the attributes, or intersections.
+        minimum: fewest people that may be shown or told apart.
+
+    Raises:
+        DataError: an attribute can't form groups of these people, or the answer would tell a few of them
+            apart from those of an earlier one.
+    """
+    people = users[members].reset_index(drop=True)
+    labels = {name: group_labels(people, name) for name in by}
+    everybody = {name: group_labels(users, name) for name in by}
+    refuse_differences(shown, members, np.flatnonzero(members), list(labels.values()), minimum, everybody)
+    before = [
+        EarlierTable(group_labels(with_cohorts(people, one.cohorts), one.by), frozenset(one.hidden))
+        for one in same_people(shown, members)
+    ]
+    return hidden_groups(labels, minimum, before)
+
+
 def refuse_differences(
     shown: Sequence[Shown],
     members: Members,
     places: NDArray[np.int64],
     labels: Sequence[pd.Series],
     minimum: int,
+    table: Mapping[str, pd.Series] | None = None,
 ) -> None:
     """Refuses people who differ by only a few, in all or within a group, from those of an earlier answer.
 
@@ -69,6 +100,8 @@ def refuse_differences(
         places: [n] the rows of some of them, in the order of the labels.
         labels: [n] their groups, for every attribute that would be shown.
         minimum: fewest people that may be told apart.
+        table: the group of everybody in the table [n_rows] by each attribute that would be shown, so that
+            groups which lose a few people are found too.
 
     Raises:
         DataError: how many people could be told apart, without naming the group.
@@ -79,9 +112,11 @@ def refuse_differences(
         new = ~earlier[places]
         few = [int(side.sum()) for side in (added, gone)]
         few += [int(n) for one in labels for n in one[new].value_counts()]
+        told = {one.by for one in shown if one.people == text and not one.cohorts}
+        few += [int(n) for by, one in (table or {}).items() if by in told for n in one[gone].value_counts()]
         if any(0 < n < minimum for n in few):
             raise DataError(
                 f"this would show {int(members.sum())} people after an earlier answer showed "
                 f"{int(earlier.sum())}; fewer than {minimum} people could be told apart by the difference. "
-                "Ask by metrics that the same people have"
+                "Ask by metrics that the same people have, or about far fewer people"
             )

@@ -1,6 +1,6 @@
 """Which groups gain and which lose when one model takes the place of another, over the same people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ def paired_by_group(
     n_draws: int = N_DRAWS,
     seed: int = 0,
     minimum_group: int = SMALLEST_GROUP,
+    hidden: Mapping[str, frozenset[str]] | None = None,
 ) -> tuple[GroupGain, ...]:
     """The paired difference of two models in every group, with intervals and adjusted p-values.
 
@@ -62,6 +63,8 @@ def paired_by_group(
         n_draws: resamples of the people.
         seed: of the resampling.
         minimum_group: smallest n that is shown.
+        hidden: the groups of each attribute that may not be shown; None = those that these groups themselves
+            don't allow.
 
     Raises:
         DataError: an attribute can't form groups, or too few people have a value from both models.
@@ -73,7 +76,7 @@ def paired_by_group(
         )
     people = users.set_index("user_id").reindex(both.index).fillna("").rename_axis("user_id").reset_index()
     labels = {name: group_labels(people, name) for name in by}
-    hidden = hidden_groups(labels, minimum_group)
+    hidden = hidden_groups(labels, minimum_group) if hidden is None else hidden
     gains = [
         _gain(
             name, str(group), both[(labels[name] == group).to_numpy()], group in hidden[name], n_draws, seed

@@ -73,7 +73,9 @@ def audited_people(
     members = np.zeros(len(users), dtype=np.bool_)
     members[places[in_table]] = True
     known = [label[in_table] for label in labels.values()]
-    refuse_differences(earlier, members, places[in_table], known, settings.minimum_group)
+    table = with_cohorts(users, settings.cohorts) if earlier else users
+    everybody = {by: group_labels(table, by) for by in settings.by} if earlier else {}
+    refuse_differences(earlier, members, places[in_table], known, settings.minimum_group, everybody)
     before = [
         EarlierTable(group_labels(with_cohorts(people, one.cohorts), one.by), frozenset(one.hidden))
         for one in same_people(earlier, members)

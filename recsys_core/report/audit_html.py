@@ -1,7 +1,8 @@
 """An audit as one HTML file that opens anywhere: no script, no outside request, light and dark.
 
-The template beside this file lays it out and draws the charts; in here are the words and the scales.
-Every text that came from a data set is escaped by the template engine.
+The template beside this file lays it out and draws the charts, `words` says it in a language; in here are the
+sentences that depend on what was found, and the scales. Every text that came from a data set is escaped by
+the template engine.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,10 @@ from recsys_core.report.axis import (
 )
 from recsys_core.report.contents import SECTIONS, Evidence, Extras, ReportContext, Section
 from recsys_core.report.item_views import item_views
-from recsys_core.report.law import clauses
+from recsys_core.report.law import ENGLISH, clauses
+from recsys_core.report.words import Language, Words
 
-VERDICT_WORDS = {
-    "disparity": ("Disparity", "▲"),
-    "equivalent": ("Equivalent", "＝"),
-    "inconclusive": ("Inconclusive", "?"),
-}
+SIGNS = {"disparity": "▲", "equivalent": "＝", "inconclusive": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,7 @@ def audit_html(
     extras: Extras | None = None,
     sections: Sequence[Section] = SECTIONS,
     notes: str = "",
+    language: Language = "en",
 ) -> str:
     """The audit as a self-contained HTML page.
 
@@ -56,7 +55,10 @@ def audit_html(
         extras: what else there is to tell; None = nothing.
         sections: which parts are shown; limits and the way to the same numbers always are.
         notes: of whoever hands the report over, shown as they were written.
+        language: of everything that isn't a name or a text from the data.
     """
+    w, extras = Words(language), extras or Extras()
+    evidence = Evidence(context, extras)
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -64,22 +66,28 @@ def audit_html(
         lstrip_blocks=True,
         loader=FunctionLoader(_template),
     )
-    environment.filters.update(number=number, effect=effect, p_value=p_value, whole=whole, percent=percent)
-    extras = extras or Extras()
+    environment.filters.update(
+        number=number, effect=effect, p_value=p_value, whole=whole, percent=percent, fact_words=w.fact
+    )
     return environment.get_template("audit.html.j2").render(
+        w=w,
+        title=w.title(evidence),
+        question=w.question(evidence, result.settings.by, result.settings.metric),
+        model=w.model(context.model),
+        as_of=w.moment(context.as_of),
         result=result,
         settings=result.settings,
         context=context,
         extras=extras,
         sections=sections,
         paragraphs=[line for line in notes.splitlines() if line.strip()],
-        items=item_views(extras.items) if extras.items is not None else (),
-        clauses=clauses(Evidence(context, extras), extras.items is not None),
+        items=item_views(extras.items, w) if extras.items is not None else (),
+        clauses=clauses(evidence, extras.items is not None, w),
         attributes=_by_attribute(result),
         elsewhere=tuple(row for row in result.not_computed if row.attribute not in result.settings.by),
-        counts={verdict: sum(gap.verdict == verdict for gap in result.gaps) for verdict in VERDICT_WORDS},
-        verdict_words=VERDICT_WORDS,
-        headline=headline(result),
+        counts={verdict: sum(gap.verdict == verdict for gap in result.gaps) for verdict in SIGNS},
+        signs=SIGNS,
+        headline=headline(result, w),
         sentence=sentence,
         group_axis=_group_axis(result),
         gap_axis=_gap_axis(result),
@@ -102,35 +110,33 @@ def _by_attribute(result: AuditResult) -> tuple[AttributeView, ...]:
     )
 
 
-def headline(result: AuditResult) -> str:
+def headline(result: AuditResult, w: Words = ENGLISH) -> str:
     """What was found, in one sentence that claims no more than the data can."""
     n_gaps = len(result.gaps)
     n_found = sum(gap.verdict == "disparity" for gap in result.gaps)
     n_equivalent = sum(gap.verdict == "equivalent" for gap in result.gaps)
     if n_gaps == 0:
-        return "No comparison could be made; the reasons are listed below."
+        return w("headline_none")
     if n_found > 0:
-        return f"Disparities found: {n_found} of {_comparisons(n_gaps)}."
+        return w.counted("headline_disparity", n_gaps, found=n_found)
     if n_equivalent == n_gaps:
-        return f"Equivalent within the margin: {n_equivalent} of {_comparisons(n_gaps)}."
-    return f"No disparity was established in {_comparisons(n_gaps)}; that does not show that there is none."
+        return w.counted("headline_equivalent", n_gaps, found=n_equivalent)
+    return w.counted("headline_open", n_gaps)
 
 
-def _comparisons(count: int) -> str:
-    return f"{count} comparison" if count == 1 else f"{count} comparisons"
-
-
-def sentence(gap: GapRow, result: AuditResult) -> str:
+def sentence(gap: GapRow, result: AuditResult, w: Words = ENGLISH) -> str:
     """One gap's verdict in words."""
-    reference = "everyone else" if gap.reference == "rest" else gap.reference
+    reference = w.group(gap.reference)
     if gap.verdict == "inconclusive":
-        return f"Too little data: only gaps from {number(gap.minimum_detectable)} on are found reliably here."
+        return w("says_inconclusive", detectable=number(gap.minimum_detectable))
     if gap.verdict == "equivalent":
-        return f"The difference from {reference} is within the margin."
-    side = "lower" if gap.difference < 0 else "higher"
-    overall = result.overall.value
-    share = f", {abs(gap.difference / overall) * 100:.0f} % of the overall value," if overall else ""
-    return f"{result.settings.metric} is {number(abs(gap.difference))}{share} {side} than for {reference}."
+        return w("says_equivalent", reference=reference)
+    side, size = "lower" if gap.difference < 0 else "higher", number(abs(gap.difference))
+    metric, overall = result.settings.metric, result.overall.value
+    if not overall:
+        return w(f"says_{side}", metric=metric, size=size, reference=reference)
+    share = f"{abs(gap.difference / overall) * 100:.0f}"
+    return w(f"says_{side}_share", metric=metric, size=size, share=share, reference=reference)
 
 
 def _group_axis(result: AuditResult) -> Axis:

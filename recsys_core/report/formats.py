@@ -14,6 +14,7 @@ from recsys_core.fairness.result import AuditResult
 from recsys_core.report.audit_html import audit_html
 from recsys_core.report.contents import SECTIONS, Evidence, Section
 from recsys_core.report.law import clauses
+from recsys_core.report.words import Language
 
 Format = Literal["html", "json", "csv", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "json", "csv", "pdf")
@@ -42,8 +43,9 @@ def report_bytes(
     form: Format,
     sections: Sequence[Section] = SECTIONS,
     notes: str = "",
+    language: Language = "en",
 ) -> bytes:
-    """The report as the content of a file.
+    """The report as the content of a file; HTML and PDF in a language, JSON and CSV as programs know them.
 
     Raises:
         ConfigError: a PDF is asked for, and WeasyPrint or a library of the system that it needs isn't there.
@@ -53,7 +55,7 @@ def report_bytes(
         return (json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
     if form == "csv":
         return csv_bytes(report_table(result, evidence, sections))
-    html = audit_html(result, evidence.context, evidence.extras, sections, notes)
+    html = audit_html(result, evidence.context, evidence.extras, sections, notes, language)
     return pdf_bytes(html) if form == "pdf" else html.encode()
 
 

@@ -5,23 +5,21 @@ from dataclasses import dataclass
 from recsys_core.fairness.exposure_result import AttributeMeasure, ItemAudit, ItemFigure, ItemGroupRow
 from recsys_core.fairness.result import NotComputed
 from recsys_core.report.axis import Axis, axis_of
+from recsys_core.report.words import Words
 
-MEASURE_WORDS: dict[AttributeMeasure, tuple[str, str]] = {
-    "awrf_catalogue": ("AWRF, target: catalogue", "1 = exposure is spread as the catalogue is"),
-    "awrf_merit": ("AWRF, target: merit", "1 = exposure is spread as people's choices are"),
-    "ee_l": ("Expected exposure, loss (EE-L)", "0 = each group has the exposure that ideal lists give it"),
-    "ee_d": ("Expected exposure, disparity (EE-D)", "lower = less concentrated"),
-    "ee_r": ("Expected exposure, relevance (EE-R)", "higher = more of it where relevance is"),
-    "rsp": ("Ranking-based statistical parity (RSP)", "0 = all groups are recommended at the same rate"),
-    "reo": (
-        "Ranking-based equal opportunity (REO)",
-        "0 = chosen items of all groups are found at the same rate",
-    ),
-    "gini": ("Gini coefficient", "0 = all groups have the same exposure"),
-    "entropy": ("Entropy, relative", "1 = all groups have the same exposure"),
-    "min_max_ratio": ("Smallest / largest", "1 = all groups have the same exposure"),
-    "poorest_half": ("Share of the poorest half", "½ = all groups have the same exposure"),
-}
+MEASURES: tuple[AttributeMeasure, ...] = (
+    "awrf_catalogue",
+    "awrf_merit",
+    "ee_l",
+    "ee_d",
+    "ee_r",
+    "rsp",
+    "reo",
+    "gini",
+    "entropy",
+    "min_max_ratio",
+    "poorest_half",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +62,26 @@ class ItemView:
     axis: Axis
 
 
-def item_views(audit: ItemAudit) -> tuple[ItemView, ...]:
+def item_views(audit: ItemAudit, w: Words) -> tuple[ItemView, ...]:
     """What the report says about each attribute of items."""
-    return tuple(_view(audit, by) for by in audit.settings.by)
+    return tuple(_view(audit, by, w) for by in audit.settings.by)
 
 
-def _view(audit: ItemAudit, by: str) -> ItemView:
+def _view(audit: ItemAudit, by: str, w: Words) -> ItemView:
     lines = [_line(audit, row) for row in audit.groups if row.attribute == by]
     lines.sort(key=lambda line: -line.exposure.value if line.exposure else 0.0)
     ends = [
         end for line in lines if (ratio := line.ratio) for end in (ratio.value, ratio.ci_low, ratio.ci_high)
     ]
-    measures = [(words, audit.figure(by, "", name)) for name, words in MEASURE_WORDS.items()]
+    measures = [(name, audit.figure(by, "", name)) for name in MEASURES]
     return ItemView(
         by,
         tuple(lines),
-        tuple((words[0], figure, words[1]) for words, figure in measures if figure is not None),
+        tuple(
+            (str(w(f"measure_{name}")), figure, str(w(f"measure_{name}_means")))
+            for name, figure in measures
+            if figure is not None
+        ),
         tuple(row for row in audit.not_computed if row.attribute == by),
         axis_of([0.0, 1.0, *(end for end in ends if end is not None)]),
     )

@@ -116,6 +116,18 @@ class Workspace:
         """
         return self._add(AUDITS, name, details, write)
 
+    def restore(self, kind: NamedKind, record: NamedRecord, write: Write) -> None:
+        """Adds what was in another workspace, under the id that it had there; otherwise like `add_dataset`.
+
+        Raises:
+            DataError: the name can't be used, or the name or the id is taken.
+            NotFoundError: the data set of a model isn't here.
+            StoreError: the disk or the catalogue refused; nothing was kept.
+        """
+        links = {"dataset_id": record.dataset_id} if isinstance(record, ModelRecord) else {}
+        identity = record.id, record.created_at_s
+        self._add(SHELVES[kind], record.name, record.details, write, identity, **links)
+
     def datasets(self) -> list[DatasetRecord]:
         """All data sets, newest first."""
         return self._all(DATASETS)
@@ -260,25 +272,34 @@ class Workspace:
         return path
 
     def _add(
-        self, shelf: Shelf[Row, Record], name: str, details: JsonObject, write: Write, **links: str
+        self,
+        shelf: Shelf[Row, Record],
+        name: str,
+        details: JsonObject,
+        write: Write,
+        identity: tuple[str, float] | None = None,
+        **links: str,
     ) -> Record:
         name = checked_name(name)
+        record_id, created_at_s = identity or (new_id(shelf.prefix), None)
         with self.catalogue.read() as session:
             refuse_taken(session, shelf, name)
-        folder = self.home / shelf.folder / new_id(shelf.prefix)
+            _refuse_known(session, shelf, record_id)
+        folder = self.home / shelf.folder / record_id
         hidden = folders.hidden_beside(folder)
         try:
             hashes = folders.fill(hidden, write)
             row = shelf.row(
                 id=folder.name,
                 name=name,
-                created_at_s=self.clock(),
+                created_at_s=self.clock() if created_at_s is None else created_at_s,
                 details=json_text(details),
                 folder_sha256=json_text(hashes),
                 **links,
             )
             with self.catalogue.write() as session:
                 refuse_taken(session, shelf, name)
+                _refuse_known(session, shelf, record_id)
                 _refuse_unlinked(session, links)
                 folders.reveal(hidden, folder)
                 session.add(row)
@@ -313,6 +334,11 @@ def _refuse_in_use(session: Session, dataset: DatasetRow) -> None:
             f"the data set '{dataset.name}' can't be deleted, for models were learnt from it: "
             f"{', '.join(users)}; delete these first"
         )
+
+
+def _refuse_known(session: Session, shelf: Shelf[Any, Any], record_id: str) -> None:
+    if session.get(shelf.row, record_id) is not None:
+        raise DataError(f"there is a {shelf.words} of the id {record_id} already")
 
 
 def _refuse_unlinked(session: Session, links: dict[str, str]) -> None:
