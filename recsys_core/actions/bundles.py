@@ -11,7 +11,7 @@ from typing import Any
 
 from recsys_core.actions.audits import open_audit
 from recsys_core.actions.data import open_dataset
-from recsys_core.actions.disclosures import RECORDS, keep_shown, shown_before, shown_from, shown_record
+from recsys_core.actions.disclosures import RECORDS, About, keep_shown, shown_before, shown_from, shown_record
 from recsys_core.actions.models import open_model
 from recsys_core.data.read_request import TOLD
 from recsys_core.errors import ConfigError, DataError, NotFoundError, RecsysError
@@ -259,7 +259,7 @@ def _open(workspace: Workspace, entry: Entry) -> None:
     match entry.kind:
         case "dataset":
             open_dataset(workspace, entry.id)
-            str(entry.details["source"]), list(entry.details["warnings"])
+            _read = str(entry.details["source"]), list(entry.details["warnings"])
         case "model":
             open_model(workspace, entry.id)
             dict(entry.details["test"])
@@ -283,7 +283,7 @@ def _keep_shown(workspace: Workspace, path: Path, contents: Contents) -> None:
     coming = {entry.id for entry in contents.entries if entry.kind == "dataset"}
     for key, record in contents.shown.items():
         dataset_id, _, named = key.partition(".")
-        about = next((own for own in RECORDS if own == named), None)
+        about: About | None = next((own for own in RECORDS if own == named), None)
         if dataset_id not in coming or about is None:
             raise DataError(f"{path.name}: it tells what was shown of a data set that isn't in it")
         n_users = open_dataset(workspace, dataset_id).dataset.n_users

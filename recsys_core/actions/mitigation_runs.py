@@ -97,5 +97,12 @@ def run_mitigation(workspace: Workspace, spec: dict[str, Any], reporter: JobRepo
         reporter.progress(share, message)
         reporter.check_cancelled()
 
-    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.items()}
-    return run_plan(workspace, asked.pop("model"), MitigationPlan(**asked), report)
+    return run_plan(workspace, spec["model"], _plan_of(spec), report)
+
+
+def _plan_of(spec: dict[str, Any]) -> MitigationPlan:
+    """The plan of a job, whose JSON has lists where the plan has tuples."""
+    asked = {name: value for name, value in spec.items() if name != "model"}
+    listed: dict[str, Any] = {name: tuple(asked[name]) for name in ("rerankings", "trainings")}
+    asked.update(listed)
+    return MitigationPlan(**asked)

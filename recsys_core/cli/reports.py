@@ -27,7 +27,7 @@ def report(
 ) -> None:
     """Hand a kept audit over: what was found, where it comes from, and what it supports."""
     from recsys_core.actions import audits
-    from recsys_core.report.contents import SECTIONS
+    from recsys_core.report.contents import SECTIONS, Section
     from recsys_core.report.formats import checked_format
     from recsys_core.report.words import checked_language
 
@@ -39,7 +39,7 @@ def report(
     if unknown:
         raise ConfigError(f"a report has no section {', '.join(unknown)}; sections are {', '.join(SECTIONS)}")
     kept = audits.open_audit(reply.workspace, audit)
-    sections = tuple(name for name in SECTIONS if name in asked)
+    sections: tuple[Section, ...] = tuple(name for name in SECTIONS if name in asked)
     audits.write_report(kept, folder_made(out), form, sections, notes, spoken)
     found = {"audit": kept.record.id, "format": form, "out": str(out), "sections": asked}
     reply.write(found, f"{kept.record.name}: {out}")

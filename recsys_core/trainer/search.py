@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import optuna
 from optuna.trial import Trial as OptunaTrial
@@ -152,7 +152,7 @@ def _draw(base: Settings, space: Space, asked: OptunaTrial) -> Drawn:
         if not matters(name, drawn, base):
             continue
         if isinstance(values, Choice):
-            drawn[name] = asked.suggest_categorical(name, values.values)
+            drawn[name] = cast(Value, asked.suggest_categorical(name, values.values))
         elif values.is_whole:
             drawn[name] = asked.suggest_int(
                 name, int(values.low), int(values.high), log=values.is_logarithmic

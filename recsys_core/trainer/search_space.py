@@ -128,5 +128,7 @@ def _around(base: Settings, name: str) -> Range | Choice | None:
 
 def _with_and_without_text(base: Settings) -> Choice | None:
     """The encoder of `base` or none; None where an item is known by its text alone, or isn't read at all."""
-    reads = isinstance(base, NeuralSettings) and base.encoder != "none" and base.fine_tune == "none"
-    return Choice((base.encoder, "none")) if reads and base.item_id else None
+    if not isinstance(base, NeuralSettings) or not base.item_id:
+        return None
+    reads = base.encoder != "none" and base.fine_tune == "none"
+    return Choice((base.encoder, "none")) if reads else None
