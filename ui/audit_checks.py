@@ -14,6 +14,7 @@ from recsys_core.actions.audit_checks import (
 )
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
+from ui import cache
 from ui.audit_answers import on_request
 from ui.audit_names import attribute_name, group_name, in_a_row, reference_name, verdict_name
 from ui.charts_checks import rounds_plot
@@ -34,7 +35,7 @@ def draw_suspicious(model: LoadedModel, result: AuditResult) -> None:
         (model.record.id, asked),
         words,
         ":material/person_alert:",
-        lambda: audit_without_flagged(model, asked),
+        lambda: audit_without_flagged(model, asked, cache.workspace()),
     )
     if found is None:
         return
@@ -102,7 +103,7 @@ def draw_feedback(model: LoadedModel, result: AuditResult) -> None:
         (model.record.id, by, metric, rounds, seed),
         words,
         ":material/autorenew:",
-        lambda: run_feedback(model, by, metric, rounds, SEEDS, seed),
+        lambda: run_feedback(model, by, metric, rounds, SEEDS, seed, cache.workspace()),
     )
     if found is None:
         return

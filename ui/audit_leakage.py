@@ -8,6 +8,7 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.groups import UNKNOWN
 from recsys_core.fairness.inference import holm
 from recsys_core.fairness.result import AuditResult
+from ui import cache
 from ui.audit_answers import is_for_the_command, on_request
 from ui.audit_names import attribute_name, group_name
 from ui.charts_checks import probe_plot
@@ -51,7 +52,7 @@ def draw_leakage(model: LoadedModel, result: AuditResult, k: int) -> None:
         (model.record.id, by, k, shuffles, seed),
         words,
         ":material/fingerprint:",
-        lambda: find_leakage_of(model, by, k, shuffles, seed),
+        lambda: find_leakage_of(model, by, k, shuffles, seed, cache.workspace()),
     )
     if found is not None:
         _draw_probes(found)

@@ -5,6 +5,7 @@ import streamlit as st
 from recsys_core.actions.membership import Membership, attack_membership
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
+from ui import cache
 from ui.audit_answers import is_for_the_command, measured_alike, on_request
 from ui.audit_names import attribute_name
 from ui.audit_small import draw_small_audit
@@ -27,7 +28,7 @@ def draw_membership(model: LoadedModel, result: AuditResult) -> None:
         (model.record.id, asked),
         words,
         ":material/policy:",
-        lambda: attack_membership(model, asked),
+        lambda: attack_membership(model, asked, cache.workspace()),
     )
     if found is not None:
         _draw_membership(found)

@@ -10,6 +10,7 @@ from recsys_core.actions.explanation_parity import (
 )
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
+from ui import cache
 from ui.audit_answers import measured_alike, on_request
 from ui.audit_names import attribute_name
 from ui.audit_small import draw_small_audit
@@ -40,6 +41,7 @@ def draw_parity(model: LoadedModel, result: AuditResult) -> None:
                 asked,
                 n_people,
                 lambda share, _: bar.progress(share, t("causes.parity_share", share=f"{share:.0%}")) and None,
+                cache.workspace(),
             )
         finally:
             bar.empty()
