@@ -19,6 +19,10 @@ from recsys_core.ranker.imported import IMPORTED
 from recsys_core.report.contents import Evidence, Extras, Fact, NoProfilingRow, ReportContext
 from recsys_core.report.rates import no_profiling, scoring_rates
 
+HELD_OUT = {
+    "leave-one-out": "each person's last new item tests, the one before it chose the weights",
+    "time": "the last tenth of all events tests, the tenth before it chose the weights, alike for all people",
+}
 PACKAGES = ("reclens", "torch", "fairlearn", "numpy", "pandas")
 
 
@@ -99,6 +103,7 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
             Fact("People with a list", f"{details.get('n_lists', 0):,}"),
             Fact("Places of the longest list", str(details.get("longest", "–"))),
             Fact("Rows set aside", f"{details.get('n_set_aside', 0):,}"),
+            Fact("Tested on", HELD_OUT[model.data.split_kind]),
             *([Fact("Notes", str(details["warning"]))] if details.get("warning") else []),
         )
     settings = model.settings.model_dump(mode="json")
@@ -112,6 +117,8 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
         Fact("Epochs", str(details.get("epochs", "–"))),
         Fact("Training time", f"{details.get('seconds', 0.0):.1f} s"),
         Fact("Reads", _reads(model)),
+        Fact("Tested on", HELD_OUT[model.data.split_kind]),
+        *([Fact("Items added after training", f"{model.data.n_added:,}")] if model.data.n_added else []),
         Fact("Its explanations", said),
     )
 

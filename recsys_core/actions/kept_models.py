@@ -87,7 +87,9 @@ def keep_model(
     workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str
 ) -> None:
     """Keeps a model with its figures under a name, and the items that were added to its data set's."""
-    summary = _summary(trained, preset) | ({"n_added": data.n_added} if data.n_added else {})
+    summary = _summary(trained, preset) | {"held_out": data.split_kind}
+    if data.n_added:
+        summary |= {"n_added": data.n_added}
 
     def write(folder: Path) -> None:
         _write(trained, preset, folder)
