@@ -120,12 +120,22 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
         Fact("Tested on", HELD_OUT[model.data.split_kind]),
         *([Fact("Items added after training", f"{model.data.n_added:,}")] if model.data.n_added else []),
         Fact("Its explanations", said),
+        *([Fact("Test ratings", _ratings(details["ratings"]))] if details.get("ratings") else []),
+    )
+
+
+def _ratings(errors: dict[str, float]) -> str:
+    return (
+        f"RMSE {errors['rmse']:.4f} over {errors['n']:,} ratings; the mean rating for everything would have "
+        f"{errors['rmse_of_mean']:.4f}"
     )
 
 
 def _reads(model: LoadedModel) -> str:
     text = f"and the items' texts by {model.text.encoder}" if model.text is not None else "and no text"
-    return f"the items of a person's history {text}"
+    unseen = model.record.details.get("n_without_picture")
+    pictures = "" if unseen is None else f", and their pictures ({unseen:,} items have none)"
+    return f"the items of a person's history {text}{pictures}"
 
 
 def _without_profiles(

@@ -1,5 +1,6 @@
 """Models at rest: what of a trained model is written into its folder, and how it is opened again."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,6 +113,8 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
         "test": trained.test.summary(),
         "verified": trained.verification is not None and trained.verification.verified,
         "warning": trained.text.warning if trained.text else "",
+        **({} if trained.ratings is None else {"ratings": asdict(trained.ratings)}),
+        **({} if trained.n_without_picture is None else {"n_without_picture": trained.n_without_picture}),
         **({"weights": _weights(ranker)} if isinstance(ranker, EnsembleRanker) else {}),
     }
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import DataError, RecsysError
-from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
+from recsys_core.ranker.neural import HistoryBatch, NeuralRanker, Prediction
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.trainer.objective import ALL_ITEMS, Objective
 from recsys_core.trainer.processes import ALONE, Processes
@@ -52,7 +52,9 @@ def train(
         DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
         RecsysError: the loss or its gradient became NaN or infinite; the weights are those of the best epoch.
     """
-    windows = _windows(histories if ranker.reads_events else histories.bare(), ranker.max_length)
+    learns_ratings = recipe.loss.name == "squared-error"
+    read = histories if ranker.reads_events or learns_ratings else histories.bare()
+    windows = _windows(read, ranker.max_length)
     ranker.to(device)
     n_steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
     log, best = list[Epoch](), copy.deepcopy(ranker.state_dict())
@@ -121,12 +123,20 @@ def _run_epoch(
 
 def training_loss(ranker: NeuralRanker, batch: Batch, objective: Objective = ALL_ITEMS) -> Tensor:
     """The mean loss of what a batch asks, to be differentiated."""
-    device = ranker.item_bias.device
+    device, context = ranker.item_bias.device, batch.context if ranker.reads_events else None
     known = HistoryBatch.of_arrays(
-        batch.history, batch.lengths, batch.context, batch.request_s, batch.attributes, device
+        batch.history, batch.lengths, context, batch.request_s, batch.attributes, device
     )
     vectors = ranker.item_vectors()
     asked = ranker.predict(known, torch.from_numpy(batch.targets).to(device), vectors)
     history = batch.history if asked.known is None else asked.known.cpu().numpy()
     seen = seen_before(history, asked.row.cpu().numpy(), asked.length.cpu().numpy())
-    return objective.loss(ranker, asked, vectors, seen)
+    return objective.loss(ranker, asked, vectors, seen, _ratings(batch, asked))
+
+
+def _ratings(batch: Batch, asked: Prediction) -> Tensor | None:
+    """[n] the ratings of what is asked for; None where none is known."""
+    if batch.strengths is None or asked.known is not None:
+        return None
+    strengths = torch.from_numpy(batch.strengths).to(asked.row.device)
+    return strengths[asked.row, asked.length - 1].float()

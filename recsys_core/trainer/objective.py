@@ -17,9 +17,10 @@ from recsys_core.trainer.sampled_losses import (
     binary_cross_entropy,
     gbce_power,
     sampled_softmax,
+    squared_error,
 )
 
-LossName = Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"]
+LossName = Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr", "squared-error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class LossChoice:
     """Which loss, and what those with drawn negatives need.
 
     Attributes:
-        name: "softmax" is over all items and draws none, but for rankers whose score is no plain product.
+        name: "softmax" is over all items and draws none, but for rankers whose score is no plain product;
+            "squared-error" is of ratings, and draws none.
         n_negatives: drawn for each part of a batch and shared by its states.
         negatives_exponent: of popularity in the draw; 0 = all items alike, 1 = as often as touched.
         calibration: t of gBCE, from 0, which is BCE, to 1.
@@ -64,9 +66,18 @@ class Objective:
         """
         if choice.name == "softmax":
             return ALL_ITEMS
+        if choice.name == "squared-error":
+            return Objective(choice, None)
         return Objective(choice, NegativeSampler.by_popularity(counts, choice.negatives_exponent))
 
-    def loss(self, ranker: NeuralRanker, asked: Prediction, vectors: Tensor, seen: Histories) -> Tensor:
+    def loss(
+        self,
+        ranker: NeuralRanker,
+        asked: Prediction,
+        vectors: Tensor,
+        seen: Histories,
+        ratings: Tensor | None = None,
+    ) -> Tensor:
         """The mean loss of what was asked; negatives come from the noise of this thread.
 
         Args:
@@ -74,7 +85,10 @@ class Objective:
             asked: states and targets.
             vectors: [V, d] item vectors.
             seen: [n] item numbers that are no candidates after each state.
+            ratings: [n] of the targets, NaN where there is none; None = of none.
         """
+        if self.choice.name == "squared-error":
+            return _of_ratings(ranker, asked, vectors, ratings)
         if self.sampler is None or self.choice.name == "softmax":
             if not ranker.is_product:
                 return softmax_over_drawn(ranker, asked, vectors, seen)
@@ -97,6 +111,12 @@ class Objective:
             case "gbce":
                 power = gbce_power(self.choice.n_negatives, ranker.n_items, self.choice.calibration)
                 return binary_cross_entropy(positive, negative, allowed, power)
+
+
+def _of_ratings(ranker: NeuralRanker, asked: Prediction, vectors: Tensor, ratings: Tensor | None) -> Tensor:
+    targets = asked.targets
+    predicted = ranker.own_logits(asked.states, vectors[targets], ranker.item_bias[targets]).float()
+    return squared_error(predicted, torch.full_like(predicted, torch.nan) if ratings is None else ratings)
 
 
 ALL_ITEMS = Objective(FULL_SOFTMAX, None)

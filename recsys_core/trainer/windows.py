@@ -22,6 +22,7 @@ class Batch:
         context: [B, L] what is known of each event of the history beside its item; None = nothing.
         request_s: [B, L] when each next item came, in Unix seconds; None = not known.
         attributes: [B, a] codes of the people's attributes; None = not known.
+        strengths: [B, L] of each next event, such as its rating; None = not known.
     """
 
     history: IntArray
@@ -29,6 +30,7 @@ class Batch:
     context: EventContext | None = None
     request_s: FloatArray | None = None
     attributes: IntArray | None = None
+    strengths: FloatArray | None = None
 
     @property
     def lengths(self) -> IntArray:
@@ -52,6 +54,7 @@ class Batch:
             None if self.context is None else self.context.at(rows),
             None if self.request_s is None else self.request_s[rows],
             None if self.attributes is None else self.attributes[rows],
+            None if self.strengths is None else self.strengths[rows],
         )
 
 
@@ -99,7 +102,8 @@ def _batch(windows: Histories, longest: int) -> Batch:
         return Batch(history, targets, attributes=attributes)
     widened = context.widened(more)
     before, after = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
-    return Batch(history, targets, widened.at(before), widened.timestamps_s[after], attributes)
+    of_next = widened.timestamps_s[after], attributes, widened.strengths[after]
+    return Batch(history, targets, widened.at(before), *of_next)
 
 
 def _touched_before(history: IntArray, targets: IntArray) -> IntArray:
