@@ -85,8 +85,10 @@ class NeuralSettings(Settings):
     encoder_precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     fine_tune: Literal["none", "lora", "full"] = "none"  # of the encoder, on what follows what
     fine_tune_steps: Annotated[int, Field(ge=1, le=100_000)] = 100
+    image_encoder: Annotated[str, Field(min_length=1, max_length=400)] = "none"  # of the items' pictures
+    image_folder: Annotated[str, Field(max_length=1_000)] = ""  # where their files lie
     item_id: bool = True
-    loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"] = "softmax"
+    loss: Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr", "squared-error"] = "softmax"
     n_negatives: Annotated[int, Field(ge=1, le=20_000)] = 256
     negatives_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
     calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
@@ -117,6 +119,11 @@ class NeuralSettings(Settings):
             found.append(
                 f"group_strength is {self.group_strength:g}; {self.group_objective} takes up to 1, at which "
                 "all groups count alike"
+            )
+        if (self.image_encoder == "none") != (self.image_folder == ""):
+            found.append(
+                f"image_encoder is '{self.image_encoder}' and image_folder '{self.image_folder}': pictures "
+                "need both an encoder and the folder that their files lie in"
             )
         return found
 
@@ -167,6 +174,12 @@ class Bert4RecSettings(AttentionSettings):
     """Self-attention in both directions, learned by hiding items."""
 
     mask_share: Annotated[float, Field(gt=0, le=0.9)] = 0.2
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if self.loss == "squared-error":
+            found.append("loss squared-error learns the rating of the next item, and bert4rec hides items")
+        return found
 
 
 class LstmSettings(NeuralSettings):

@@ -28,8 +28,10 @@ from recsys_core.data.dataset import Dataset
 from recsys_core.data.reviews import item_texts
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_texts
+from recsys_core.encoder.images import ImageVectors, encode_images
+from recsys_core.encoder.pictures import image_files
 from recsys_core.encoder.text import EncoderOptions
-from recsys_core.errors import DataError
+from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import default_method
@@ -40,6 +42,7 @@ from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.ratings import RatingErrors, rating_errors
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.rerank import ItemFacts, ItemSets, Reranker, category_shares, parse_reranking
 from recsys_core.trainer.cross_encoder import learn_cross_encoder
@@ -67,6 +70,8 @@ class TrainedModel:
         verification: the badge of its default explanation method.
         seconds: from the first text read to the last figure.
         peak_memory_bytes: of the whole process.
+        ratings: how far its scores are from test ratings; None where they aren't meant to be ratings.
+        n_without_picture: items of which no picture was seen; None for rankers without pictures.
     """
 
     ranker_name: str
@@ -80,6 +85,8 @@ class TrainedModel:
     verification: Verification | None
     seconds: float
     peak_memory_bytes: int
+    n_without_picture: int | None = None
+    ratings: RatingErrors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +105,13 @@ class Learned:
     Attributes:
         text: the items' text vectors; None for rankers without text.
         log: epochs and their validation NDCG@10; None for counting rankers.
+        images: the vectors of the items' pictures; None for rankers without pictures.
     """
 
     ranker: Ranker
     text: TextVectors | None
     log: TrainingLog | None
+    images: ImageVectors | None = None
 
 
 def encode_items(
@@ -124,6 +133,34 @@ def encode_items(
         cache,
         lambda share: progress(share, "Reading the items' texts"),
         options,
+    )
+
+
+def encode_pictures(
+    dataset: Dataset, settings: NeuralSettings, device: torch.device, cache: Path, progress: Progress
+) -> ImageVectors | None:
+    """The vectors of the items' pictures, if the settings ask for them; from the cache where they are known.
+
+    Raises:
+        ConfigError: there is no such encoder, or no folder of pictures.
+        DataError: no item has a picture there, or some can't be read.
+    """
+    if settings.image_encoder == NO_ENCODER:
+        return None
+    folder = Path(settings.image_folder).expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"image_folder is '{settings.image_folder}', and there is no such folder")
+    files = [
+        file if file and file.is_file() else None
+        for file in image_files(dataset.items["image"].tolist(), folder)
+    ]
+    if not any(files):
+        raise DataError(
+            f"none of {dataset.n_items:,} items has a picture in {folder}; the column 'image' of the "
+            "catalogue says the file of each, as a path within that folder"
+        )
+    return encode_images(
+        files, settings.image_encoder, device, cache, lambda share: progress(share, "Looking at the pictures")
     )
 
 
@@ -177,7 +214,14 @@ def train_model(
         verification=examined.verification,
         seconds=time.perf_counter() - start,
         peak_memory_bytes=peak_bytes(),
+        ratings=_rating_errors(ranker, dataset, split, settings),
+        n_without_picture=None if learned.images is None else learned.images.n_without,
     )
+
+
+def _rating_errors(ranker: Ranker, dataset: Dataset, split: Split, settings: Settings) -> RatingErrors | None:
+    learned = isinstance(settings, NeuralSettings) and settings.loss == "squared-error"
+    return rating_errors(ranker, dataset, split, "test") if learned else None
 
 
 def examine(ranker: Ranker, dataset: Dataset, split: Split, seed: int, progress: Progress) -> Examined:
@@ -240,6 +284,7 @@ def learn(
     with processes.first_goes_ahead():  # the others find its texts in the cache
         encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
         text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
+        images = encode_pictures(dataset, settings, device, cache, _scaled(progress, 0.05, 0.05))
     ranker, log = train_neural_ranker(
         dataset,
         split,
@@ -253,8 +298,9 @@ def learn(
         processes,
         groups,
         members,
+        images,
     )
-    return Learned(ranker, text, log)
+    return Learned(ranker, text, log, images)
 
 
 def people_groups(dataset: Dataset, by: str) -> PeopleGroups | None:

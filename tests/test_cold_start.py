@@ -12,7 +12,7 @@ from recsys_core.data.dataset import Histories
 from recsys_core.data.profiles import ItemTraits, ProfileLayout
 from recsys_core.data.split import leave_one_out
 from recsys_core.errors import ConfigError
-from recsys_core.ranker.cold import add_items, know_untouched_by_text
+from recsys_core.ranker.cold import add_items, know_untouched_by_content
 from recsys_core.ranker.fusion import FusionRanker
 from recsys_core.ranker.hybrid import HybridRanker
 from recsys_core.ranker.lists import ListRequest, recommend, source_of
@@ -132,7 +132,7 @@ def test_untouched_items_of_the_catalogue_are_average_and_least_popular():
     counts = np.array([0.0, *[5, 1, 0], *range(1, 18)])
     ranker.start_at_popularity(torch.from_numpy(counts))
     ids = ranker.item_vectors.id.weight.detach().clone()
-    know_untouched_by_text(ranker, counts)
+    know_untouched_by_content(ranker, counts)
     touched = [item for item in range(1, 21) if item != 3]
     torch.testing.assert_close(ranker.item_vectors.id.weight[3], ids[touched].mean(0))
     torch.testing.assert_close(ranker.item_vectors.id.weight[touched], ids[touched])
@@ -142,7 +142,7 @@ def test_untouched_items_of_the_catalogue_are_average_and_least_popular():
 def test_where_nothing_was_touched_nothing_changes():
     ranker = new_ranker("transformer")
     before = {name: tensor.clone() for name, tensor in ranker.tensors().items()}
-    know_untouched_by_text(ranker, np.zeros(21))
+    know_untouched_by_content(ranker, np.zeros(21))
     for name, tensor in ranker.tensors().items():
         torch.testing.assert_close(tensor, before[name])
 

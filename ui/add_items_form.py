@@ -20,7 +20,7 @@ def draw_add_items(model: ModelRecord, taken: set[str]) -> None:
         given = imports.given_upload(
             st.file_uploader(t("train.add_items_file"), key="new_items", help=t("train.add_items_file_help"))
         )
-        numbered = (f"{model.name} + {number}" for number in range(1, 1_000))
+        numbered = (f"{model.name[:90]} + {number}" for number in range(1, 1_000))
         state.begin_anew(
             "grown_name", f"{model.id}/{len(taken)}", next(n for n in numbered if n not in taken)
         )

@@ -3,12 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from recsys_core.actions.data import split_kind_of
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.store.records import DatasetRecord
 from ui import cache, state
 from ui.charts_data import group_sizes, histogram, histogram_table
 from ui.components import TRAIN, chart, errors_as_sentences, names_of, table
 from ui.import_report import draw_account, draw_figures, draw_rejected
+from ui.split_form import draw_split_again
 from ui.text import has, plain, safe, t, when
 
 
@@ -29,6 +31,7 @@ def draw_datasets(records: list[DatasetRecord]) -> None:
         if st.button(t("data.train"), key="train_on_it", type="primary", icon=":material/model_training:"):
             state.update(dataset=picked)
             st.switch_page(TRAIN)
+        draw_split_again(next(record for record in records if record.id == picked))
         _delete(next(record for record in records if record.id == picked))
     with errors_as_sentences():
         _draw_dataset(next(record for record in records if record.id == picked))
@@ -40,6 +43,8 @@ def _draw_dataset(record: DatasetRecord) -> None:
     known = f"data.source_{source}"
     shown = t(known) if has(known) else safe(source)
     st.caption(t("data.source", source=shown, when=when(record.created_at_s)))
+    kind = split_kind_of(cache.workspace(), record.id)
+    st.caption(f"{t('data.split')}: {t(f'data.split_{kind}')}", help=t("data.split_help"))
     draw_figures(report)
     draw_account(report, record.details["warnings"])
     tabs = dict(

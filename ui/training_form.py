@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from recsys_core.actions.data import split_kind_of
 from recsys_core.actions.jobs import list_jobs, submit_training
 from recsys_core.config import PRESETS, SETTINGS
 from recsys_core.store.records import ModelRecord
@@ -18,6 +19,9 @@ MAX_SEED = 2**31 - 1
 def draw_form(dataset_id: str, models: list[ModelRecord]) -> None:
     """Draws the form; its button starts a job."""
     with st.container(border=True, key="train_form"):
+        with errors_as_sentences():
+            kind = split_kind_of(cache.workspace(), dataset_id)
+            st.caption(f"{t('data.split')}: {t(f'data.split_{kind}')}", help=t("data.split_help"))
         left, right = st.columns(2, gap="large")
         with left:
             ranker = st.radio(

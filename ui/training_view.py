@@ -100,6 +100,10 @@ def draw_leaderboard(models: list[ModelRecord]) -> None:
         metric_name(metric): st.column_config.NumberColumn(format="%.4f", help=help_text(metric))
         for metric in LEADERBOARD_METRICS
     }
+    means = [model.details["ratings"]["rmse_of_mean"] for model in models if model.details.get("ratings")]
+    if means:
+        about = t("train.rmse_help", mean=f"{means[0]:.4f}")
+        config[t("train.rmse")] = st.column_config.NumberColumn(format="%.4f", help=about)
     config[t("train.seconds")] = st.column_config.NumberColumn(format="%.1f", help=t("train.seconds_help"))
     table(
         _leaderboard(models),
@@ -119,6 +123,9 @@ def _leaderboard(models: list[ModelRecord]) -> pd.DataFrame:
     }
     for metric in LEADERBOARD_METRICS:
         columns[metric_name(metric)] = [figure_of(model, metric) for model in ranked]
+    errors = [model.details.get("ratings") for model in ranked]
+    if any(errors):
+        columns[t("train.rmse")] = [own["rmse"] if own else None for own in errors]
     columns[t("train.seconds")] = [model.details["seconds"] for model in ranked]
     columns[t("train.trained")] = [when(model.created_at_s) for model in ranked]
     return pd.DataFrame(columns)

@@ -13,12 +13,14 @@ import torch
 from recsys_core.actions.data import with_added_items
 from recsys_core.actions.kept_models import keep_model, open_model
 from recsys_core.actions.loaded import LoadedModel
+from recsys_core.config import NeuralSettings
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.mapping import Mapping
 from recsys_core.data.readers import read_items
 from recsys_core.encoder.cache import TextVectors, encode_more
+from recsys_core.encoder.images import ImageVectors
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.pipeline import Progress, TrainedModel, examine
+from recsys_core.pipeline import Progress, TrainedModel, encode_pictures, examine
 from recsys_core.ranker.cold import add_items
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.store.records import ModelRecord
@@ -81,7 +83,9 @@ def add_items_to_model(
     texts = replace(opened.data.dataset, items=items).item_texts()
     vectors = encode_more(text, texts, choose_device(), workspace.cache)
     data = with_added_items(opened.data, items)
-    grown = add_items(ranker, torch.from_numpy(vectors.vectors))
+    images = _pictures(workspace, opened, replace(opened.data.dataset, items=items))
+    seen = None if images is None else torch.from_numpy(np.array(images.vectors))
+    grown = add_items(ranker, torch.from_numpy(vectors.vectors), image_vectors=seen)
     found = examine(grown, data.dataset, data.split, opened.seed, lambda s, m: progress(0.1 + 0.9 * s, m))
     warning = vectors.warning or _unread(vectors, items)
     trained = TrainedModel(
@@ -96,6 +100,7 @@ def add_items_to_model(
         verification=found.verification,
         seconds=time.perf_counter() - start,
         peak_memory_bytes=peak_bytes(),
+        n_without_picture=_without_picture(opened, len(items) if images is None else images.n_without),
     )
     keep_model(workspace, name, data, trained, opened.record.details["preset"])
     ids = tuple(items["item_id"].astype(str))
@@ -146,6 +151,19 @@ def _checked(file: Path, mapping: Mapping | None, dataset: Dataset) -> pd.DataFr
             "provider or text alone, so it needs one of them"
         )
     return read.items
+
+
+def _pictures(workspace: Workspace, model: LoadedModel, new: Dataset) -> ImageVectors | None:
+    """The vectors of the new items' pictures; None where the model reads none, or none is named."""
+    settings = model.settings
+    if not isinstance(settings, NeuralSettings) or not (new.items["image"] != "").any():
+        return None
+    return encode_pictures(new, settings, choose_device(), workspace.cache, lambda share, message: None)
+
+
+def _without_picture(model: LoadedModel, n_more: int) -> int | None:
+    before = model.record.details.get("n_without_picture")
+    return None if before is None else int(before) + n_more
 
 
 def _unread(vectors: TextVectors, items: pd.DataFrame) -> str:

@@ -38,12 +38,14 @@ class LoadedDataset:
     """A data set, ready for use.
 
     Attributes:
+        split_kind: how its test and validation items were chosen.
         n_added: the last so many items aren't of the data set: a model was given them later.
     """
 
     record: DatasetRecord
     dataset: Dataset
     split: Split
+    split_kind: SplitKind = "leave-one-out"
     n_added: int = 0
 
     @property
@@ -133,8 +135,42 @@ def open_dataset(workspace: Workspace, dataset: str) -> LoadedDataset:
     record = workspace.resolve("dataset", dataset)
     folder = workspace.checked_folder(record)
     built, kept = build_dataset(load_tables(folder)), read_json(folder / SPLIT_FILE)
-    split = _split(built, checked_split(kept.get("kind", "leave-one-out")), int(kept["seed"]))
-    return LoadedDataset(record, built, split)
+    kind = checked_split(kept.get("kind", SPLIT_KINDS[0]))
+    return LoadedDataset(record, built, _split(built, kind, int(kept["seed"])), kind)
+
+
+def split_kind_of(workspace: Workspace, dataset: str) -> SplitKind:
+    """How the test and validation items of a data set were chosen, without opening all of it.
+
+    Raises:
+        NotFoundError: there is none of that id or name.
+        StoreError: its file is damaged.
+    """
+    kept = read_json(workspace.open_file(workspace.resolve("dataset", dataset), SPLIT_FILE))
+    return checked_split(kept.get("kind", SPLIT_KINDS[0]))
+
+
+def split_again(workspace: Workspace, dataset: str, name: str, split: str, seed: int = 0) -> DatasetRecord:
+    """The same data set under another name, its test and validation items chosen in another way.
+
+    Models belong to the split that they learned from, so those of the first one stay with it.
+
+    Raises:
+        ConfigError: there is no such split.
+        DataError: the name is taken, or the data can't be split like that.
+        NotFoundError: there is no such data set.
+    """
+    kind, record = checked_split(split), workspace.resolve("dataset", dataset)
+    workspace.check_free("dataset", name)
+    folder = workspace.checked_folder(record)
+    made = _split(build_dataset(load_tables(folder)), kind, seed)
+    warnings = [*ValidationReport.load(folder).warnings, *made.warnings]
+
+    def write(into: Path) -> None:
+        shutil.copytree(folder, into, dirs_exist_ok=True)
+        write_json(into / SPLIT_FILE, {"seed": seed, "kind": kind})
+
+    return workspace.add_dataset(name, record.details | {"held_out": kind, "warnings": warnings}, write)
 
 
 def with_added_items(data: LoadedDataset, items: pd.DataFrame) -> LoadedDataset:
@@ -198,6 +234,7 @@ def ingest_json(done: Ingested) -> dict[str, Any]:
         "n_rejected": report.n_rejected,
         "rejected": first.where(first.notna(), None).to_dict("records"),
         "rejected_file": str(done.rejected_file) if done.rejected_file else None,
+        "held_out": done.record.details["held_out"],
         "warnings": list(done.warnings),
     }
 
@@ -224,6 +261,7 @@ def _keep(
             "n_users": report.n_users,
             "n_items": report.n_items,
             "n_rejected": report.n_rejected,
+            "held_out": kind,
             "warnings": list(warnings),
         }
         record = workspace.add_dataset(

@@ -20,6 +20,10 @@ from recsys_core.ranker.imported import IMPORTED
 from recsys_core.report.contents import Evidence, Extras, Fact, NoProfilingRow, ReportContext
 from recsys_core.report.rates import no_profiling, scoring_rates
 
+HELD_OUT = {
+    "leave-one-out": "each person's last new item tests, the one before it chose the weights",
+    "time": "the last tenth of all events tests, the tenth before it chose the weights, alike for all people",
+}
 PACKAGES = ("reclens", "torch", "fairlearn", "numpy", "pandas")
 
 
@@ -100,6 +104,7 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
             Fact("People with a list", f"{details.get('n_lists', 0):,}"),
             Fact("Places of the longest list", str(details.get("longest", "–"))),
             Fact("Rows set aside", f"{details.get('n_set_aside', 0):,}"),
+            Fact("Tested on", HELD_OUT[model.data.split_kind]),
             *([Fact("Notes", str(details["warning"]))] if details.get("warning") else []),
         )
     settings = model.settings.model_dump(mode="json")
@@ -114,7 +119,17 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
         Fact("Training time", f"{details.get('seconds', 0.0):.1f} s"),
         Fact("Reads", _reads(model)),
         *_groups_in_training(model),
+        Fact("Tested on", HELD_OUT[model.data.split_kind]),
+        *([Fact("Items added after training", f"{model.data.n_added:,}")] if model.data.n_added else []),
         Fact("Its explanations", said),
+        *([Fact("Test ratings", _ratings(details["ratings"]))] if details.get("ratings") else []),
+    )
+
+
+def _ratings(errors: dict[str, float]) -> str:
+    return (
+        f"RMSE {errors['rmse']:.4f} over {errors['n']:,} ratings; the mean rating for everything would have "
+        f"{errors['rmse_of_mean']:.4f}"
     )
 
 
@@ -129,7 +144,9 @@ def _groups_in_training(model: LoadedModel) -> tuple[Fact, ...]:
 
 def _reads(model: LoadedModel) -> str:
     text = f"and the items' texts by {model.text.encoder}" if model.text is not None else "and no text"
-    return f"the items of a person's history {text}"
+    unseen = model.record.details.get("n_without_picture")
+    pictures = "" if unseen is None else f", and their pictures ({unseen:,} items have none)"
+    return f"the items of a person's history {text}{pictures}"
 
 
 def _without_profiles(

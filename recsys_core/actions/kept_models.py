@@ -1,5 +1,6 @@
 """Models at rest: what of a trained model is written into its folder, and how it is opened again."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,7 +88,9 @@ def keep_model(
     workspace: Workspace, name: str, data: LoadedDataset, trained: TrainedModel, preset: str
 ) -> None:
     """Keeps a model with its figures under a name, and the items that were added to its data set's."""
-    summary = _summary(trained, preset) | ({"n_added": data.n_added} if data.n_added else {})
+    summary = _summary(trained, preset) | {"held_out": data.split_kind}
+    if data.n_added:
+        summary |= {"n_added": data.n_added}
 
     def write(folder: Path) -> None:
         _write(trained, preset, folder)
@@ -110,6 +113,8 @@ def _summary(trained: TrainedModel, preset: str) -> dict[str, Any]:
         "test": trained.test.summary(),
         "verified": trained.verification is not None and trained.verification.verified,
         "warning": trained.text.warning if trained.text else "",
+        **({} if trained.ratings is None else {"ratings": asdict(trained.ratings)}),
+        **({} if trained.n_without_picture is None else {"n_without_picture": trained.n_without_picture}),
         **({"weights": _weights(ranker)} if isinstance(ranker, EnsembleRanker) else {}),
     }
 

@@ -89,6 +89,25 @@ def split(
     reply.write(found, "\n".join(lines))
 
 
+@app.command()
+def resplit(
+    dataset: str,
+    split: Annotated[str, typer.Option(help="leave-one-out, or time.")],
+    name: Annotated[str, typer.Option(help="Name of the data set that is split like that.")],
+    seed: Annotated[int, typer.Option(min=0, help="Matters where events have no order.")] = 0,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Hold other items of a data set out: the same rows as a data set of its own; its models stay with it."""
+    from recsys_core.actions import data
+
+    reply = answer(workspace, json)
+    record = data.split_again(reply.workspace, dataset, name, split, seed)
+    found = {"dataset": record.id, "name": record.name, **record.details}
+    notes = [f"note: {warning}" for warning in found["warnings"]]
+    reply.write(found, "\n".join([f"{record.name} ({record.id}): split by {split}", *notes]))
+
+
 def _leakage_text(leakage: "Leakage") -> str:
     later = leakage.later_training_share
     return (

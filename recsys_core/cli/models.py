@@ -54,6 +54,11 @@ def train(
     )
     found = models.training_json(record)
     text = f"{record.name} ({record.id}): trained in {found['seconds']:.1f} s\n" + _figures(found["test"])
+    if errors := found.get("ratings"):
+        text += (
+            f"\nratings: RMSE {errors['rmse']:.4f}, of the mean rating for everything "
+            f"{errors['rmse_of_mean']:.4f}; lists are by predicted rating"
+        )
     reply.write(found, text + (f"\nnote: {found['warning']}" if found["warning"] else ""))
 
 

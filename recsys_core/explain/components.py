@@ -1,4 +1,5 @@
-"""What each part of a neural ranker adds to a score: id, text, event types, strengths, times, profile.
+"""What each part of a neural ranker adds to a score: id, text, picture, kinds of events, their strengths
+and times, profile.
 
 A part that is absent has its neutral value (`NEUTRAL`), so that every coalition of parts gives a score, and
 the exact Shapley values over all coalitions lead from the score in which nothing is known to the score on
@@ -25,11 +26,12 @@ from recsys_core.ranker.profile import ProfileColumns, ProfileRanker
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.transformer import TransformerRanker
 
-Part = Literal["popularity", "id", "text", "event type", "strength", "time", "profile"]
+Part = Literal["popularity", "id", "text", "image", "event type", "strength", "time", "profile"]
 NEUTRAL: dict[Part, str] = {
     "popularity": "every item has the mean of the items' learned levels, which start at their popularity",
     "id": "every item has the mean of the items' learned vectors",
     "text": "every item has the mean of the items' text vectors",
+    "image": "every item has the mean of the pictures' vectors",
     "event type": "of no event it is known of which kind it was",
     "strength": "of no event it is known how strong it was",
     "time": "of no event, nor of the request, it is known when it was",
@@ -69,6 +71,7 @@ def parts_of(ranker: Ranker) -> tuple[Part, ...]:
         "popularity": True,
         "id": neural.item_vectors.id is not None,
         "text": neural.item_vectors.projection is not None,
+        "image": neural.item_vectors.image_projection is not None,
         "event type": events is not None and events.event_type is not None,
         "strength": events is not None and events.strength is not None,
         "time": events is not None and (events.gap is not None or events.request_gap is not None),
@@ -175,6 +178,9 @@ def _vectors(ranker: NeuralRanker, present: frozenset[Part]) -> Tensor:
     if own.text is not None and own.projection is not None:
         of_text = own.projection(own.text.to(own.projection.weight.dtype))
         parts.append(of_text if "text" in present else of_text[1:].mean(0, keepdim=True))
+    if own.image is not None and own.image_projection is not None:
+        of_image = own.image_projection(own.image.to(own.image_projection.weight.dtype))
+        parts.append(of_image if "image" in present else of_image[1:].mean(0, keepdim=True))
     vectors = torch.stack([part.expand(ranker.n_items + 1, -1) for part in parts]).sum(0)
     return torch.cat([vectors[1:].mean(0, keepdim=True), vectors[1:]])
 

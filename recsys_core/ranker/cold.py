@@ -15,13 +15,19 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.profile import ProfileRanker
 
 
-def add_items(ranker: NeuralRanker, text_vectors: Tensor, traits: Tensor | None = None) -> NeuralRanker:
+def add_items(
+    ranker: NeuralRanker,
+    text_vectors: Tensor,
+    traits: Tensor | None = None,
+    image_vectors: Tensor | None = None,
+) -> NeuralRanker:
     """A ranker that knows more items, which follow its own in number; its own keep their scores to the bit.
 
     Args:
         ranker: trained with texts; it stays as it is.
         text_vectors: [m, t] of the new items' texts, by the encoder that the ranker was trained with.
         traits: [m, p] of the new items, for a ranker that reads profiles; by default an average item's.
+        image_vectors: [m, p] of the new items' pictures, for a ranker that reads any; by default zeros.
 
     Raises:
         ConfigError: the ranker reads no text, or texts of another size.
@@ -41,6 +47,10 @@ def add_items(ranker: NeuralRanker, text_vectors: Tensor, traits: Tensor | None 
     vectors = grown.item_vectors
     n_trained, vectors.parts = vectors.parts[0], (*vectors.parts, n_new)
     vectors.text = torch.cat([own_text, text_vectors.to(own_text)])
+    if vectors.image is not None:
+        none = vectors.image.new_zeros(n_new, vectors.image.shape[1])
+        seen = none if image_vectors is None else image_vectors.to(none)
+        vectors.image = torch.cat([vectors.image, seen])
     if vectors.id is not None:
         average = vectors.id.weight.detach()[1:n_trained].mean(0).expand(n_new, -1)
         vectors.id = nn.Embedding.from_pretrained(
@@ -55,17 +65,18 @@ def add_items(ranker: NeuralRanker, text_vectors: Tensor, traits: Tensor | None 
     return grown.eval()
 
 
-def know_untouched_by_text(ranker: NeuralRanker, counts: FloatArray) -> None:
+def know_untouched_by_content(ranker: NeuralRanker, counts: FloatArray) -> None:
     """Treats items of the catalogue that nobody touched in training as if they were added after it.
 
     In training such an item is never the answer, so what it learns of its id and its bias is only to lose.
 
     Args:
-        ranker: changed in place; one without texts, or where nothing was touched, stays as it is.
+        ranker: changed in place; without texts and pictures, or where nothing was touched, it stays as it is.
         counts: [n_items + 1] training interactions.
     """
     touched = torch.from_numpy(counts[1:] > 0).to(ranker.item_bias.device)
-    if ranker.item_vectors.text is None or not touched.any():
+    known_by_more = ranker.item_vectors.text is not None or ranker.item_vectors.image is not None
+    if not (known_by_more and touched.any()):
         return
     table = ranker.item_vectors.id
     with torch.no_grad():

@@ -131,7 +131,7 @@ class Prediction:
 
 
 class ItemVectors(nn.Module):
-    """Vectors of all items: a learned one by id plus a projection of the item's text.
+    """Vectors of all items: a learned one by id plus projections of the item's text and of its picture.
 
     Attributes:
         parts: how many rows, the padding's among the first of them, came in training and how many with each
@@ -145,6 +145,7 @@ class ItemVectors(nn.Module):
         if text_vectors is None and not use_id:
             raise ConfigError("an item needs its id or its text, and both are switched off")
         self.parts: tuple[int, ...] = (n_items + 1,)
+        self.embedding_size = embedding_size
         self.id = nn.Embedding(n_items + 1, embedding_size) if use_id else None
         if self.id is not None:
             nn.init.normal_(self.id.weight, std=embedding_size**-0.5)
@@ -153,12 +154,23 @@ class ItemVectors(nn.Module):
         self.projection = (
             nn.Linear(text_vectors.shape[1], embedding_size, bias=False) if text_vectors is not None else None
         )
+        self.image: Tensor | None
+        self.register_buffer("image", None)
+        self.image_projection: nn.Linear | None = None
+
+    def look_at(self, image_vectors: Tensor) -> None:
+        """Adds the items' pictures [V, p] to what they are known by; 0 where an item has none."""
+        self.image = image_vectors
+        self.image_projection = nn.Linear(image_vectors.shape[1], self.embedding_size, bias=False)
 
     def forward(self) -> Tensor:
         """[V, d] one vector an item; row 0, "no item in particular", is the mean of the others."""
         vectors = self.id.weight if self.id is not None else torch.zeros((), device=self.device)
         if self.text is not None and self.projection is not None:
             vectors = vectors + self._by_part(self.projection, self.text.to(self.projection.weight.dtype))
+        if self.image is not None and self.image_projection is not None:
+            pictures = self.image.to(self.image_projection.weight.dtype)
+            vectors = vectors + self._by_part(self.image_projection, pictures)
         return torch.cat([vectors[1:].mean(0, keepdim=True), vectors[1:]])
 
     @property
@@ -297,6 +309,11 @@ class NeuralRanker(nn.Module):
         share = (counts + 1) / (counts + 1).sum()
         with torch.no_grad():
             self.item_bias.copy_(share.log() - share.log().mean())
+
+    def start_at_rating(self, rating: float) -> None:
+        """Sets the output bias to the mean rating, so that training for ratings starts from there."""
+        with torch.no_grad():
+            self.item_bias.fill_(rating)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that was learned, the frozen text vectors, and the parts where items were added."""

@@ -67,6 +67,7 @@ def new_neural_ranker(
     text_vectors: Tensor | None,
     events: EventKinds = ITEMS_ALONE,
     profile: ProfileColumns | None = None,
+    image_vectors: Tensor | None = None,
 ) -> NeuralRanker:
     """A neural ranker as its training finds it, drawn by torch's generator.
 
@@ -76,10 +77,24 @@ def new_neural_ranker(
         text_vectors: [n_items + 1, t] frozen vectors of the items' texts; None without text.
         events: which features of events the data have and the settings ask for (see `event_kinds`).
         profile: for rankers that read people's profiles.
+        image_vectors: [n_items + 1, p] frozen vectors of the items' pictures; None without pictures.
 
     Raises:
         ConfigError: these settings aren't those of a neural ranker, or they contradict each other.
     """
+    ranker = _without_pictures(settings, n_items, text_vectors, events, profile)
+    if image_vectors is not None:
+        ranker.item_vectors.look_at(image_vectors)
+    return ranker
+
+
+def _without_pictures(
+    settings: Settings,
+    n_items: int,
+    text_vectors: Tensor | None,
+    events: EventKinds,
+    profile: ProfileColumns | None,
+) -> NeuralRanker:
     match settings:
         case TransformerSettings():
             return TransformerRanker(
@@ -172,7 +187,8 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
         case _:
             n_items = len(tensors["item_bias"]) - 1
             text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)
-            ranker = new_neural_ranker(settings, n_items, text, events, ProfileColumns.kept_in(tensors))
+            profile, image = ProfileColumns.kept_in(tensors), tensors.get("item_vectors.image")
+            ranker = new_neural_ranker(settings, n_items, text, events, profile, image)
             ranker.load_state_dict({name: tensor for name, tensor in tensors.items() if name != PARTS})
             if PARTS in tensors:
                 ranker.item_vectors.parts = tuple(tensors[PARTS].tolist())

@@ -12,13 +12,15 @@ from recsys_core.data.dataset import Dataset, Histories
 from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors
+from recsys_core.encoder.images import ImageVectors
 from recsys_core.metrics.ranking import per_person
-from recsys_core.ranker.cold import know_untouched_by_text
+from recsys_core.ranker.cold import know_untouched_by_content
 from recsys_core.ranker.evaluation import held_out_ranks
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.profile import ProfileColumns
+from recsys_core.ranker.ratings import mean_rating
 from recsys_core.ranker.registry import event_kinds, new_neural_ranker
 from recsys_core.trainer.groups import GroupChoice, PeopleGroups
 from recsys_core.trainer.loop import train, training_loss
@@ -53,6 +55,7 @@ def train_neural_ranker(
     processes: Processes,
     groups: PeopleGroups | None = None,
     teachers: Sequence[Inner] = (),
+    images: ImageVectors | None = None,
 ) -> tuple[NeuralRanker, TrainingLog]:
     """A neural ranker as its settings describe it, trained on the split's training part.
 
@@ -69,6 +72,7 @@ def train_neural_ranker(
         processes: those that train together.
         groups: of the people, where the settings heed any.
         teachers: trained rankers that it learns from beside the data.
+        images: the vectors of the items' pictures; None without pictures.
 
     Raises:
         DataError: there is nothing to learn from.
@@ -76,9 +80,10 @@ def train_neural_ranker(
     """
     known = histories(dataset, split, "valid")
     text_size = 0 if text is None else text.vectors.shape[1]
-    estimate = check_training_memory(dataset, split, settings, text_size, device, processes)
-    ranker, recipe = _new_ranker(dataset, known, settings, text, seed), _recipe(settings, seed)
-    kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, text, seed)
+    image_size = 0 if images is None else images.vectors.shape[1]
+    estimate = check_training_memory(dataset, split, settings, text_size, device, processes, image_size)
+    ranker, recipe = _new_ranker(dataset, known, settings, text, images, seed), _recipe(settings, seed)
+    kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, text, images, seed)
     teaching = _teaching(settings, teachers, device)
     callbacks = Callbacks(lambda share: progress(0.1 + 0.9 * share, "Learning"), on_epoch)
 
@@ -88,18 +93,29 @@ def train_neural_ranker(
 
     with out_of_memory_in_words(estimate, recipe):
         log = train(ranker, known, validate, recipe, device, callbacks, kept, processes, groups, teaching)
-    know_untouched_by_text(ranker, item_counts(known, dataset.n_items))
+    know_untouched_by_content(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 
 
 def _new_ranker(
-    dataset: Dataset, known: Histories, settings: NeuralSettings, text: TextVectors | None, seed: int
+    dataset: Dataset,
+    known: Histories,
+    settings: NeuralSettings,
+    text: TextVectors | None,
+    images: ImageVectors | None,
+    seed: int,
 ) -> NeuralRanker:
     torch.manual_seed(seed)
-    vectors = None if text is None else torch.from_numpy(np.pad(text.vectors, ((1, 0), (0, 0))))
+    of_text, of_images = (
+        None if read is None else torch.from_numpy(np.pad(read.vectors, ((1, 0), (0, 0))))
+        for read in (text, images)
+    )
     events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
-    ranker = new_neural_ranker(settings, dataset.n_items, vectors, events, profile)
-    ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
+    ranker = new_neural_ranker(settings, dataset.n_items, of_text, events, profile, of_images)
+    if settings.loss == "squared-error":
+        ranker.start_at_rating(mean_rating(dataset, known))
+    else:
+        ranker.start_at_popularity(torch.from_numpy(item_counts(known, dataset.n_items)).float())
     return ranker
 
 
@@ -111,12 +127,19 @@ def _teaching(settings: NeuralSettings, teachers: Sequence[Inner], device: torch
 
 
 def _kept_at(
-    path: Path, dataset: Dataset, split: Split, settings: NeuralSettings, text: TextVectors | None, seed: int
+    path: Path,
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text: TextVectors | None,
+    images: ImageVectors | None,
+    seed: int,
 ) -> Checkpoint:
+    read = [None if own is None else own.vectors for own in (text, images)]
     return Checkpoint(
         path,
         digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
-        digest_of(dataset.events, split, None if text is None else text.vectors),
+        digest_of(dataset.events, split, *read),
     )
 
 
@@ -135,13 +158,14 @@ def check_training_memory(
     text_size: int,
     device: torch.device,
     processes: Processes,
+    image_size: int = 0,
 ) -> MemoryEstimate:
     """The estimate, if it fits.
 
     Raises:
         ConfigError: it doesn't.
     """
-    estimate = training_memory(dataset, split, settings, text_size, device, processes.size)
+    estimate = training_memory(dataset, split, settings, text_size, device, processes.size, image_size)
     check_memory(estimate, free_bytes(device), _recipe(settings, 0))
     return estimate
 
@@ -153,8 +177,12 @@ def training_memory(
     text_size: int,
     device: torch.device,
     n_processes: int = 1,
+    image_size: int = 0,
 ) -> MemoryEstimate:
-    """What training will take, beside what the process holds already; `text_size` numbers an item's text."""
+    """What training will take, beside what the process holds already.
+
+    `text_size` numbers stand for an item's text, `image_size` for its picture.
+    """
     known = histories(dataset, split, "valid")
     length = min(settings.max_length, max(2, int(known.lengths.max(initial=0)) - 1))
     n_windows = int(np.ceil(np.maximum(known.lengths - 1, 0) / settings.max_length).sum())
@@ -165,7 +193,8 @@ def training_memory(
     def new_ranker(n_items: int) -> NeuralRanker:
         text = torch.zeros(n_items + 1, size, dtype=torch.float16) if size else None
         own = None if profile is None else profile.for_items(n_items)
-        return new_neural_ranker(settings, n_items, text, events, own)
+        image = torch.zeros(n_items + 1, image_size, dtype=torch.float16) if image_size else None
+        return new_neural_ranker(settings, n_items, text, events, own, image)
 
     recipe = _recipe(settings, 0)
 

@@ -101,7 +101,8 @@ def _windows(
     if groups is not None and recipe.groups.method == "resampling":
         own = groups.of_histories(histories)
         histories = resampled(histories, own, recipe.groups.strength, recipe.seed)
-    if not (ranker.reads_events or teaching.reads_events):
+    reads_ratings = recipe.loss.name == "squared-error"
+    if not (ranker.reads_events or teaching.reads_events or reads_ratings):
         histories = replace(histories, context=None, askers=None if groups is None else histories.askers)
     windows = cut_windows(histories, ranker.max_length)
     if len(windows) == 0:
@@ -175,9 +176,17 @@ def training_loss(
 
     def loss_of(part: Prediction) -> Tensor:
         seen = seen_before(history, part.row.cpu().numpy(), part.length.cpu().numpy())
-        return objective.loss(ranker, part, vectors, seen, taught)
+        return objective.loss(ranker, part, vectors, seen, taught, _ratings(batch, part))
 
     taught = [teacher.tell(known, targets) for teacher in objective.teaching.teachers]
     if heeding is None:
         return loss_of(asked)
     return heeding.loss(asked, heeding.groups.of(batch.attributes)[asked.row.cpu().numpy()], loss_of)
+
+
+def _ratings(batch: Batch, asked: Prediction) -> Tensor | None:
+    """[n] the ratings of what is asked for; None where none is known."""
+    if batch.strengths is None or asked.known is not None:
+        return None
+    strengths = torch.from_numpy(batch.strengths).to(asked.row.device)
+    return strengths[asked.row, asked.length - 1].float()

@@ -18,10 +18,11 @@ from recsys_core.trainer.sampled_losses import (
     binary_cross_entropy,
     gbce_power,
     sampled_softmax,
+    squared_error,
 )
 from recsys_core.trainer.teachers import NO_TEACHING, Taught, Teaching
 
-LossName = Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr"]
+LossName = Literal["softmax", "sampled-softmax", "gbce", "bce", "bpr", "squared-error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class LossChoice:
     """Which loss, and what those with drawn negatives need.
 
     Attributes:
-        name: "softmax" is over all items and draws none, but for rankers whose score is no plain product.
+        name: "softmax" is over all items and draws none, but for rankers whose score is no plain product;
+            "squared-error" is of ratings, and draws none.
         n_negatives: drawn for each part of a batch and shared by its states.
         negatives_exponent: of popularity in the draw; 0 = all items alike, 1 = as often as touched.
         calibration: t of gBCE, from 0, which is BCE, to 1.
@@ -69,6 +71,8 @@ class Objective:
         """
         if choice.name == "softmax":
             return Objective(choice, None, teaching)
+        if choice.name == "squared-error":
+            return Objective(choice, None)
         return Objective(choice, NegativeSampler.by_popularity(counts, choice.negatives_exponent))
 
     def loss(
@@ -78,6 +82,7 @@ class Objective:
         vectors: Tensor,
         seen: Histories,
         taught: Sequence[Taught] = (),
+        ratings: Tensor | None = None,
     ) -> Tensor:
         """The mean loss of what was asked; negatives come from the noise of this thread.
 
@@ -87,7 +92,10 @@ class Objective:
             vectors: [V, d] item vectors.
             seen: [n] item numbers that are no candidates after each state.
             taught: what each teacher says of what was asked.
+            ratings: [n] of the targets, NaN where there is none; None = of none.
         """
+        if self.choice.name == "squared-error":
+            return _of_ratings(ranker, asked, vectors, ratings)
         if self.sampler is None or self.choice.name == "softmax":
             if not ranker.is_product:
                 return softmax_over_drawn(ranker, asked, vectors, seen)
@@ -112,6 +120,12 @@ class Objective:
             case "gbce":
                 power = gbce_power(self.choice.n_negatives, ranker.n_items, self.choice.calibration)
                 return binary_cross_entropy(positive, negative, allowed, power)
+
+
+def _of_ratings(ranker: NeuralRanker, asked: Prediction, vectors: Tensor, ratings: Tensor | None) -> Tensor:
+    targets = asked.targets
+    predicted = ranker.own_logits(asked.states, vectors[targets], ranker.item_bias[targets]).float()
+    return squared_error(predicted, torch.full_like(predicted, torch.nan) if ratings is None else ratings)
 
 
 ALL_ITEMS = Objective(FULL_SOFTMAX, None)

@@ -23,6 +23,7 @@ class Batch:
         request_s: [B, L] when each next item came, in Unix seconds; None = not known.
         attributes: [B, a] codes of the people's attributes; None = not known.
         n_before: [B] how many items of the whole history came before each window; None = none did.
+        strengths: [B, L] of each next event, such as its rating; None = not known.
     """
 
     history: IntArray
@@ -31,6 +32,7 @@ class Batch:
     request_s: FloatArray | None = None
     attributes: IntArray | None = None
     n_before: IntArray | None = None
+    strengths: FloatArray | None = None
 
     @property
     def lengths(self) -> IntArray:
@@ -55,6 +57,7 @@ class Batch:
             None if self.request_s is None else self.request_s[rows],
             None if self.attributes is None else self.attributes[rows],
             None if self.n_before is None else self.n_before[rows],
+            None if self.strengths is None else self.strengths[rows],
         )
 
 
@@ -102,8 +105,8 @@ def _batch(windows: Histories, longest: int) -> Batch:
         return Batch(history, targets, attributes=attributes, n_before=windows.n_before)
     widened = context.widened(more)
     before, after = (slice(None), slice(None, -1)), (slice(None), slice(1, None))
-    request_s = widened.timestamps_s[after]
-    return Batch(history, targets, widened.at(before), request_s, attributes, windows.n_before)
+    request_s, strengths = widened.timestamps_s[after], widened.strengths[after]
+    return Batch(history, targets, widened.at(before), request_s, attributes, windows.n_before, strengths)
 
 
 def _touched_before(history: IntArray, targets: IntArray) -> IntArray:
