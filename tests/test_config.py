@@ -75,6 +75,8 @@ OF_EVERY_NEURAL_RANKER = {
     "max_gradient_norm": (["0.001", "1000"], ["0", "1001"]),
     "precision": (["auto", "fp32", "bf16"], ["fp16", ""]),
     "encoder": (["x", "x" * 400], ["", "x" * 401]),
+    "image_encoder": (["none"], ["", "x" * 401]),
+    "image_folder": ([""], ["x" * 1001]),
     "fine_tune": (["none", "lora", "full"], ["some", ""]),
     "fine_tune_steps": (["1", "100000"], ["0", "100001"]),
     "encoder_pooling": (["auto", "mean", "cls", "last"], ["max", ""]),

@@ -143,7 +143,7 @@ def test_an_added_item_with_the_text_and_picture_of_another_has_its_content():
     assert own.id is not None and own.image_projection is not None
     ids = own.id.weight.detach()
     torch.testing.assert_close(vectors[21] - ids[21], vectors[3] - ids[3])
-    between = own.image_projection((pictures()[13] - pictures()[3]).float()).detach()
+    between = own.image_projection(pictures()[13].float() - pictures()[3].float()).detach()
     torch.testing.assert_close(vectors[22] - vectors[21], between, atol=1e-5, rtol=1e-3)
 
 

@@ -91,7 +91,7 @@ def test_the_loss_is_the_mean_squared_error_of_the_targets_scores():
     objective = Objective.of(LossChoice("squared-error"), np.zeros(5))
     ratings = torch.tensor([3.0, torch.nan, 5.0])
     seen = Histories.of([[], [], []])
-    loss = objective.loss(ranker, asked, ranker.item_vectors(), seen, ratings)
+    loss = objective.loss(ranker, asked, ranker.item_vectors(), seen, ratings=ratings)
     assert float(loss.detach()) == pytest.approx((2**2 + 1**2) / 2)
     assert float(objective.loss(ranker, asked, ranker.item_vectors(), seen).detach()) == 0
 

@@ -20,7 +20,7 @@ from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.ranker.profile import ProfileColumns
-from recsys_core.ranker.ratings import mean_rating
+from recsys_core.ranker.ratings import mean_rating, rating_errors
 from recsys_core.ranker.registry import event_kinds, new_neural_ranker
 from recsys_core.trainer.groups import GroupChoice, PeopleGroups
 from recsys_core.trainer.loop import train, training_loss
@@ -91,8 +91,14 @@ def train_neural_ranker(
         values = per_person("ndcg@10", held_out_ranks(ranker, dataset, split, "valid"))
         return float(values[~np.isnan(values)].mean())
 
+    def rating_error() -> float:
+        return rating_errors(ranker, dataset, split, "valid").rmse
+
+    by_rating = rating_error if settings.loss == "squared-error" else None
     with out_of_memory_in_words(estimate, recipe):
-        log = train(ranker, known, validate, recipe, device, callbacks, kept, processes, groups, teaching)
+        log = train(
+            ranker, known, validate, recipe, device, callbacks, kept, processes, groups, teaching, by_rating
+        )
     know_untouched_by_content(ranker, item_counts(known, dataset.n_items))
     return ranker, log
 

@@ -41,6 +41,7 @@ def train(
     processes: Processes = ALONE,
     groups: PeopleGroups | None = None,
     teaching: Teaching = NO_TEACHING,
+    rating_error: Callable[[], float] | None = None,
 ) -> TrainingLog:
     """Trains in place and leaves the weights of the best epoch in the ranker.
 
@@ -55,6 +56,7 @@ def train(
         processes: those that train this ranker together, each with this same call.
         groups: of the people, which the recipe may heed; the histories must have askers then.
         teaching: trained rankers that it learns from as well, where the loss is the softmax over all items.
+        rating_error: validation RMSE of the ranker as it is, where it learns ratings.
 
     Raises:
         DataError, ConfigError, StoreError: nothing to learn from; the checkpoint is another's, or damaged.
@@ -79,7 +81,8 @@ def train(
                 ranker.load_state_dict(best)
                 raise RecsysError(_what_was_kept(str(error), log, recipe)) from error
             valid = processes.told_by_first(validate)
-            log.append(Epoch(number, loss, valid, time.perf_counter() - start, per_s))
+            rmse = None if rating_error is None else processes.told_by_first(rating_error)
+            log.append(Epoch(number, loss, valid, time.perf_counter() - start, per_s, rmse))
             if best_epoch(log) == number:
                 best = copy.deepcopy(ranker.state_dict())
             if checkpoint is not None and processes.is_first:

@@ -46,13 +46,17 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch showed: its mean training loss and the validation NDCG@10 behind it."""
+    """What an epoch showed: its mean training loss and the validation NDCG@10 behind it.
+
+    Where ratings are learned, the epoch with the lowest validation RMSE is the best one.
+    """
 
     number: int
     loss: float
     valid_ndcg: float
     elapsed_s: float
     targets_per_s: float
+    valid_rmse: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +77,12 @@ class Callbacks:
 
 
 def best_epoch(log: list[Epoch]) -> int:
-    """Number of the epoch with the highest validation NDCG@10, the first of equals; 0 before any."""
-    return max(log, key=lambda epoch: (epoch.valid_ndcg, -epoch.number)).number if log else 0
+    """Number of the epoch that did best on validation, the first of equals; 0 before any.
+
+    The lowest RMSE, where ratings are learned; else the highest NDCG@10.
+    """
+
+    def merit(epoch: Epoch) -> tuple[float, int]:
+        return epoch.valid_ndcg if epoch.valid_rmse is None else -epoch.valid_rmse, -epoch.number
+
+    return max(log, key=merit).number if log else 0
