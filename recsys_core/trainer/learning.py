@@ -94,7 +94,8 @@ def train_neural_ranker(
     def rating_error() -> float:
         return rating_errors(ranker, dataset, split, "valid").rmse
 
-    by_rating = rating_error if settings.loss == "squared-error" else None
+    learns_ratings = settings.loss == "squared-error" and not np.isnan(rating_error())
+    by_rating = rating_error if learns_ratings else None
     with out_of_memory_in_words(estimate, recipe):
         log = train(
             ranker, known, validate, recipe, device, callbacks, kept, processes, groups, teaching, by_rating
