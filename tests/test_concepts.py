@@ -13,6 +13,7 @@ from scipy.stats import kstest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
+from recsys_core.actions.concepts import words_typed
 from recsys_core.actions.models import open_model
 from recsys_core.data.dataset import Dataset, build_dataset
 from recsys_core.errors import ConfigError
@@ -227,3 +228,8 @@ def test_the_command_tests_categories_words_and_groups(shop: BuiltWorkspace):
     assert "counts" in reclens.refusal("concepts", shop.item_knn)
     assert "no attribute 'height'" in reclens.refusal("concepts", shop.transformer, "--by", "height")
     assert "write name=word,word" in reclens.refusal("concepts", shop.transformer, "--words", "typed")
+
+
+@pytest.mark.parametrize("typed", ["wizard, spell", "wizard，spell", "wizard、spell，"])
+def test_words_of_a_concept_are_parted_by_commas_of_either_script(typed: str):
+    assert words_typed(typed) == ["wizard", "spell"]

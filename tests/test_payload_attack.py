@@ -88,7 +88,7 @@ def is_secret_row(cells: list[str]) -> bool:
 
 def assert_nothing_given_away(sent: Payload, systems: tuple[int, ...] = (0, 1)) -> None:
     assert sent.messages
-    numbers = sent.numbers
+    numbers = sent.numbers[np.abs(sent.numbers) < 1e9]
     for name, figure in secret_figures(systems).items():
         assert np.abs(numbers - figure).min() > 1e-9, name
         if " mean " in name:  # of all figures at four decimals, some would be found by chance
@@ -123,7 +123,7 @@ def assert_files_hide(files: dict[str, bytes]) -> None:
             if is_secret_row(cells):
                 reasons = re.sub(r"(fewer than|under|少于) ?\d+", "", row)
                 assert not re.search(
-                    r"\d+\.\d|(?<![\w.\"-])\d+(?![\w.%-])", re.sub(r"<[^>]*>", " ", reasons)
+                    r"\d+\.\d|(?<![\w.\"@-])\d+(?![\w.%-])", re.sub(r"<[^>]*>", " ", reasons)
                 ), row
         for row in _json_rows(json.loads(text) if name.endswith(".json") else None):
             if is_secret_row([str(row.get("group"))]):

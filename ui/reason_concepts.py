@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from recsys_core.actions.concepts import words_typed
 from recsys_core.actions.models import LoadedModel
 from recsys_core.explain.concepts import EVERYBODY, N_RANDOM, ConceptReport
 from recsys_core.ranker.neural import NeuralRanker
@@ -61,7 +62,7 @@ def draw_concepts(model: LoadedModel, chosen: Context) -> None:
 def is_concept(line: str) -> bool:
     """Whether a line names a concept and has a word for it."""
     name, _, words = line.partition("=")
-    return bool(name.strip()) and any(word.strip() for word in words.split(","))
+    return bool(name.strip()) and bool(words_typed(words))
 
 
 def effects_table(report: ConceptReport) -> pd.DataFrame:

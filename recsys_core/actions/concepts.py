@@ -1,5 +1,6 @@
 """Which categories and words move a model's scores, and for whom."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -60,11 +61,16 @@ def concepts_json(report: ConceptReport) -> dict[str, Any]:
     }
 
 
+def words_typed(text: str) -> list[str]:
+    """The words between commas, be they written in Chinese or not."""
+    return [word.strip() for word in re.split("[,，、]", text) if word.strip()]
+
+
 def _typed(model: LoadedModel, text: str) -> Concept:
     name, equals, words = text.partition("=")
     if not equals or not name.strip():
         raise ConfigError(f"'{text}' is no concept; write name=word,word")
-    return words_concept(model.data.dataset, name.strip(), words.split(","))
+    return words_concept(model.data.dataset, name.strip(), words_typed(words))
 
 
 def _questions(
