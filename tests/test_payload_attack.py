@@ -173,13 +173,22 @@ def test_the_search_finds_what_a_page_would_give_away(
 
 
 def test_fairness_tells_nothing_of_small_groups_in_page_tooltips_charts_tables_and_files(
-    clubs: Clubs, sent: Payload
+    clubs: Clubs, sent: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("RECLENS_AUDIT_PEOPLE", "false")  # else people are on the screen, by their ids
     fairness(clubs)
     assert {"audit.html", "audit.json"} <= set(sent.files) and len(sent.tables) > 5 and len(sent.specs) > 2
     assert_nothing_given_away(sent, (0,))
     assert_files_hide(sent.files)
     assert_no_raw_ids(sent.texts)
+
+
+def test_files_of_an_audit_name_nobody_even_where_the_screen_does(clubs: Clubs, sent: Payload) -> None:
+    fairness(clubs)
+    assert any("person~" in text for text in sent.texts)
+    written = {name: content for name, content in sent.files.items() if name.startswith("audit.")}
+    assert written
+    assert_no_raw_ids([content.decode("utf-8-sig") for content in written.values()])
 
 
 def test_report_tells_nothing_of_small_groups_in_preview_and_in_any_format(
