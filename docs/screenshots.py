@@ -30,7 +30,7 @@ from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs", "settings")
+PAGES = ("home", "data", "train", "explore", "explain", "fairness", "compare", "report", "jobs")
 THEMES = ("light", "dark")
 RIVALS = {"popularity": "Everybody's favourites", "item-knn": "Touched together"}
 LIVE = ("epochs=100", "patience=100", "encoder=none", "embedding_size=16", "n_blocks=1", "batch_size=128")
