@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before ranx comes in: compili
 import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
 from wider_shop import build_wider_shop
+
+from recsys_core.actions import disclosures
 
 # Whole files that `make quick` leaves out: pages opened one by one, and statistics of many simulated worlds.
 SLOW_FILES = (
@@ -29,6 +32,9 @@ SLOW_FILES = (
 )
 
 
+SHARED: list[BuiltWorkspace] = []  # workspaces that many tests look at
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of the slow files."""
     for item in items:
@@ -36,24 +42,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def shared(built: BuiltWorkspace) -> BuiltWorkspace:
+    """The workspace, remembered as one that many tests look at."""
+    SHARED.append(built)
+    return built
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_shown() -> Iterator[None]:
+    """What a test shows of a workspace that others share must not hide anything from the next one."""
+    yield
+    for built in SHARED:
+        shutil.rmtree(built.home / disclosures.FOLDER, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def kept_shop(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
     """A small shop with three models, built once; nothing may be changed in it."""
-    return build_workspace(tmp_path_factory.mktemp("shop") / "home", tmp_path_factory.mktemp("files"))
+    home, files = tmp_path_factory.mktemp("shop") / "home", tmp_path_factory.mktemp("files")
+    return shared(build_workspace(home, files))
 
 
 @pytest.fixture(scope="session")
 def kept_hostile(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
     """A workspace full of hostile names, built once; nothing may be changed in it."""
-    return build_hostile_workspace(
-        tmp_path_factory.mktemp("hostile") / "home", tmp_path_factory.mktemp("hostile_files")
-    )
+    home, files = tmp_path_factory.mktemp("hostile") / "home", tmp_path_factory.mktemp("hostile_files")
+    return shared(build_hostile_workspace(home, files))
 
 
 @pytest.fixture(scope="session")
 def kept_wider_shop(tmp_path_factory: pytest.TempPathFactory) -> BuiltWorkspace:
     """A shop with more people and two models, built once; nothing may be changed in it."""
-    return build_wider_shop(tmp_path_factory.mktemp("wider") / "home", tmp_path_factory.mktemp("wider_files"))
+    home, files = tmp_path_factory.mktemp("wider") / "home", tmp_path_factory.mktemp("wider_files")
+    return shared(build_wider_shop(home, files))
 
 
 @pytest.fixture
