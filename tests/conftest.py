@@ -18,17 +18,13 @@ from recsys_core.actions import disclosures
 # Whole files that `make quick` leaves out: pages opened one by one, and statistics of many simulated worlds.
 SLOW_FILES = (
     *("test_app_compare", "test_app_explain", "test_app_explore", "test_app_fairness", "test_app_mitigation"),
-    *("test_app_fairness_items", "test_app_fairness_causes", "test_app_fairness_checks"),
     *("test_app_reasons", "test_app_why", "test_imported_lists", "test_planted_truth", "test_probe"),
-    *(
-        "test_worst_subgroup",
-        "test_teacher_models",
-        "test_explanation_parity",
-        "test_mitigate_command",
-        "test_surrogate",
-    ),
+    *("test_worst_subgroup", "test_teacher_models", "test_explanation_parity", "test_mitigate_command"),
     *("test_app_jobs", "test_app_report", "test_influence", "test_payload_attack", "test_robustness"),
-    *("test_group_answers", "test_bundles", "test_app_settings"),
+    *("test_group_answers", "test_bundles", "test_app_settings", "test_surrogate", "test_baseline_choice"),
+    *("test_cli_training", "test_leakage_command", "test_encoder_int8", "test_rating_audit", "test_cohorts"),
+    *("test_group_objectives", "test_app_frame", "test_comparisons", "test_cli_reasons", "test_app_words"),
+    *("test_app_concepts", "test_app_refusals"),
 )
 
 
