@@ -8,7 +8,8 @@ import streamlit as st
 from recsys_core.fairness.result import AuditResult
 from recsys_core.metrics.ranking import AUC
 from ui import charts
-from ui.audit_names import MARKS, attribute_name, verdict_name
+from ui.audit_attribute import choose_attribute
+from ui.audit_names import MARKS, verdict_name
 from ui.audit_words import (
     METRIC_NAMES,
     bounds_table,
@@ -27,18 +28,7 @@ COMPARISON = 190  # pixels; what stands beside it is still seen on a phone
 def draw_attribute(result: AuditResult) -> str:
     """The groups of one attribute on one axis, its gaps, and each gap's verdict in words; the attribute."""
     st.subheader(t("fairness.groups"), anchor=False, help=t("fairness.groups_help"))
-    by = list(result.settings.by)
-    attribute = by[0]
-    if len(by) > 1:
-        attribute = st.segmented_control(
-            t("fairness.attribute"),
-            by,
-            default=by[0],
-            required=True,
-            format_func=lambda name: safe(attribute_name(name)),
-            key="fairness_attribute",
-            label_visibility="collapsed",
-        )
+    attribute = choose_attribute(result.settings.by, "fairness_attribute", labelled=False)
     left, right = st.columns(2, gap="medium")
     with left:
         _draw_groups(result, attribute)

@@ -7,9 +7,9 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
 from ui import cache
 from ui.audit_answers import is_for_the_command, measured_alike, on_request
-from ui.audit_names import attribute_name
+from ui.audit_attribute import choose_attribute
 from ui.audit_small import draw_small_audit
-from ui.text import safe, t
+from ui.text import t
 
 MOST_PEOPLE = 10_000  # more take too long to be waited for on a page
 
@@ -50,15 +50,5 @@ def membership_sentence(found: Membership) -> str:
 
 def _draw_membership(found: Membership) -> None:
     st.markdown(membership_sentence(found))
-    by = list(found.result.settings.by)
-    attribute = by[0]
-    if len(by) > 1:
-        attribute = st.segmented_control(
-            t("fairness.attribute"),
-            by,
-            default=by[0],
-            required=True,
-            format_func=lambda name: safe(attribute_name(name)),
-            key="membership_attribute",
-        )
+    attribute = choose_attribute(found.result.settings.by, "membership_attribute")
     draw_small_audit(found.result, attribute, "membership")

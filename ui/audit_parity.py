@@ -12,7 +12,7 @@ from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
 from ui import cache
 from ui.audit_answers import measured_alike, on_request
-from ui.audit_names import attribute_name
+from ui.audit_attribute import choose_attribute
 from ui.audit_small import draw_small_audit
 from ui.components import help_text, metric_name
 from ui.text import has, safe, t
@@ -62,16 +62,7 @@ def _draw(found: ExplanationParity, by: list[str]) -> None:
             format_func=metric_name,
             key="parity_measure",
         )
-        attribute = by[0]
-        if len(by) > 1:
-            attribute = st.segmented_control(
-                t("fairness.attribute"),
-                by,
-                default=by[0],
-                required=True,
-                format_func=lambda name: safe(attribute_name(name)),
-                key="parity_attribute",
-            )
+        attribute = choose_attribute(by, "parity_attribute")
     method = t(f"explain.method_{found.method}") if has(f"explain.method_{found.method}") else found.method
     st.caption(t("causes.parity_means", n=found.n, method=safe(method), means=help_text(measure)))
     draw_small_audit(found.audits[measure], attribute, "parity")
