@@ -10,7 +10,7 @@ from recsys_core.actions.audits import audit_model
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
-from recsys_core.fairness.decomposition import Decomposition, decompose
+from recsys_core.fairness.decomposition import Decomposition, Term, decompose
 from recsys_core.fairness.gap_members import GapMembers, gap_members
 from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.result import AuditSettings, GapRow
@@ -96,14 +96,20 @@ def _gap_json(own: GapParts) -> dict[str, Any]:
         "structure": asdict(parts.structure),
         "factors": [
             {"factor": row.factor, **asdict(row.term), "share": parts.share_of([row.factor])}
+            | {"share_interval": _ends(row.share)}
             | {"group_mean": row.group_mean, "reference_mean": row.reference_mean, "outside": row.outside}
             for row in parts.factors
         ],
+        "structure_share_interval": _ends(parts.structure_share),
         "structure_may_be_none": parts.structure_may_be_none,
         "share_of_length_and_what_follows": parts.share_of(FOLLOW_FROM_LENGTH),
-        "share_of_length_interval": [parts.share.ci_low, parts.share.ci_high] if parts.share else None,
+        "share_of_length_interval": _ends(parts.share),
         "not_used": [asdict(row) for row in parts.not_used],
     }
+
+
+def _ends(share: Term | None) -> list[float] | None:
+    return [share.ci_low, share.ci_high] if share else None
 
 
 def usable_attributes(model: LoadedModel) -> tuple[str, ...]:
