@@ -16,6 +16,7 @@ from payload import Payload, record
 from small_groups import build_small_groups, people, person_id, values
 from streamlit.testing.v1 import AppTest
 
+from recsys_core.actions.data import LoadedDataset
 from recsys_core.store.workspace import Workspace
 
 SHIELD = "little"  # the group beside the rare club, whose size or mean would tell it
@@ -161,12 +162,12 @@ def fairness(clubs: Clubs, lang: str = "en") -> AppTest:
 def test_the_search_finds_what_a_page_would_give_away(
     clubs: Clubs, sent: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ui.charts_data
+    from ui import answers
 
-    def hide_nothing(labels: dict[str, pd.Series], minimum: int) -> dict[str, frozenset[str]]:
-        return {name: frozenset() for name in labels}
+    def hide_nothing(workspace: Workspace, data: LoadedDataset) -> dict[str, frozenset[str]]:
+        return {name: frozenset() for name in data.attributes}
 
-    monkeypatch.setattr(ui.charts_data, "hidden_groups", hide_nothing)
+    monkeypatch.setattr(answers, "hidden_sizes", hide_nothing)
     open_page("data")
     with pytest.raises(AssertionError, match=r"little|rare"):
         assert_nothing_given_away(sent)
