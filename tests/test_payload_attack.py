@@ -225,6 +225,23 @@ def test_pages_without_people_tell_nothing_of_small_groups_and_name_nobody(
     assert_no_raw_ids(sent.texts)
 
 
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_where_people_may_not_be_seen_no_page_leads_to_one_by_any_way(
+    clubs: Clubs, sent: Payload, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    other = {"other": clubs.second} if page == "compare" else {}
+    open_page(page, model=clubs.first, user=person_id(3), **other)
+    allowed = list(sent.texts)
+    monkeypatch.setenv("RECLENS_AUDIT_PEOPLE", "false")
+    sent.messages.clear()
+    sent.offered.clear()
+    app = open_page(page, model=clubs.first, user=person_id(3), **other)
+    assert not app.exception and not app.error
+    assert any(person_id(4) in text for text in allowed)
+    assert any("This server shows groups only" in text for text in sent.texts)
+    assert_no_raw_ids([text.replace(person_id(3), "") for text in sent.texts])  # the link's own comes back
+
+
 def test_the_made_people_are_as_the_search_believes(clubs: Clubs) -> None:
     from recsys_core.actions.models import open_model
 
