@@ -200,6 +200,11 @@ def test_flips_are_counted_and_named() -> None:
     assert not any("u0" in str(cell) for cell in changes_table(found).to_numpy().ravel())
 
 
+def test_where_no_verdict_flips_that_is_said() -> None:
+    told = suspicious_sentence(flagged(3, ("disparity", "disparity"), ("equivalent", "equivalent")))
+    assert "Without them no verdict changes: all 2 stay as they are." in told
+
+
 def test_where_nobody_is_flagged_no_verdict_can_change() -> None:
     assert suspicious_sentence(flagged(0, ("disparity", "disparity"))).startswith("None of 100 accounts")
 
