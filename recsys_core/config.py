@@ -309,7 +309,8 @@ class Environment(BaseSettings):
     Attributes:
         home: folder of the workspace.
         database_url: of a catalogue elsewhere.
-        audit_people: whether Fairness leads on to the people behind a group; false shows groups alone.
+        audit_people: whether pages show single people: behind a group on Fairness, on Explore, Explain and
+            Compare; false shows groups alone.
     """
 
     model_config = SettingsConfigDict(env_prefix="RECLENS_", frozen=True)

@@ -18,8 +18,10 @@ from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.group_comparisons import compare_opened, group_gains
+from recsys_core.actions.group_sizes import hidden_sizes as hidden_sizes_of
 from recsys_core.actions.influences import TaughtBy, trace_influence
 from recsys_core.actions.models import LoadedModel, list_for_wish
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
 from recsys_core.actions.words import words_of_item
@@ -95,10 +97,15 @@ def influence(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Ta
 
 
 def concepts(
-    model: LoadedModel, words: tuple[str, ...], by: str | None, item_id: str | None, n_people: int
+    workspace: Workspace,
+    model: LoadedModel,
+    words: tuple[str, ...],
+    by: str | None,
+    item_id: str | None,
+    n_people: int,
 ) -> ConceptReport:
     """Which categories and typed concepts move scores; raises what `find_concepts` raises."""
-    return _concepts(model, model.record.id, words, by, item_id, n_people)
+    return _concepts(workspace, model, model.record.id, words, by, item_id, n_people)
 
 
 def model_report(model: LoadedModel, n_people: int) -> ModelReport:
@@ -144,6 +151,11 @@ def gains(
 def audit_plan(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> tuple[AuditPlan, ...]:
     """What an audit could find, of each metric, before it is run; raises what `plan_model` raises."""
     return _plan(workspace, model, model.record.id, settings)
+
+
+def hidden_sizes(workspace: Workspace, data: LoadedDataset) -> dict[str, frozenset[str]]:
+    """The groups of a data set whose sizes may not be shown."""
+    return _hidden_sizes(workspace, data, data.record.id, minimum_group(workspace))
 
 
 def audited_people(data: LoadedDataset) -> pd.DataFrame:
@@ -233,6 +245,7 @@ def _influence(_model: LoadedModel, model_id: str, user_id: str, item_id: str, a
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
 def _concepts(
+    _workspace: Workspace,
     _model: LoadedModel,
     model_id: str,
     words: tuple[str, ...],
@@ -240,7 +253,7 @@ def _concepts(
     item_id: str | None,
     n_people: int,
 ) -> ConceptReport:
-    return find_concepts(_model, words, by, item_id, n_people)
+    return find_concepts(_model, words, by, item_id, n_people, workspace=_workspace)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
@@ -278,6 +291,13 @@ def _plan(
     _workspace: Workspace, _model: LoadedModel, model_id: str, settings: AuditSettings
 ) -> tuple[AuditPlan, ...]:
     return plan_model(_model, settings, _workspace)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
+def _hidden_sizes(
+    _workspace: Workspace, _data: LoadedDataset, dataset_id: str, minimum: int
+) -> dict[str, frozenset[str]]:
+    return hidden_sizes_of(_workspace, _data)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_COUNTS)
