@@ -143,12 +143,12 @@ def _draw_trust(trust: pd.DataFrame) -> None:
         "badges.csv",
         alt=t("reasons.trust_alt"),
         column_config={
-            "way": config.TextColumn(t("reasons.way")),
+            "way": config.TextColumn(t("reasons.way"), width=150),
             "relative_delta": config.TextColumn(
-                t("explain.relative_delta"), width="small", help=t("explain.relative_delta_help")
+                t("explain.relative_delta"), width=85, help=t("explain.relative_delta_help")
             ),
-            "badge": config.TextColumn(t("reasons.badge"), width="small"),
-            "reason": config.TextColumn(t("reasons.badge_reason"), width="large"),
+            "badge": config.TextColumn(t("reasons.badge"), width=90),
+            "reason": config.TextColumn(t("reasons.badge_reason"), width=640),
         },
         download=trust,
     )
