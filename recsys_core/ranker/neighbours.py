@@ -45,7 +45,11 @@ class NeighbourRanker:
             (self.decay ** age[counts], histories.items[counts], np.concatenate([[0], np.cumsum(lengths)])),
             shape=(len(histories), self.n_items + 1),
         )
-        return sp.csr_matrix(fading @ self.weights).toarray().astype(np.float32)
+        found = sp.csr_matrix(fading @ self.weights)
+        scores = np.zeros((len(histories), self.n_items + 1), dtype=np.float32)
+        rows = np.repeat(np.arange(len(histories)), np.diff(found.indptr))
+        scores[rows, found.indices] = found.data  # `toarray` would make all of it in double precision first
+        return scores
 
     def score_of(self, histories: Histories, item_number: int) -> ScoreArray:
         """[n] the score of one item, looking up nothing but that: what `score` has in its column.
