@@ -7,7 +7,7 @@ from recsys_core.actions.data import split_kind_of
 from recsys_core.store.records import DatasetRecord
 from ui import answers, cache, state
 from ui.charts_data import group_sizes, histogram, histogram_table
-from ui.components import TRAIN, chart, errors_as_sentences, names_of, table
+from ui.components import TRAIN, chart, errors_as_sentences, names_of, sentence, table
 from ui.import_report import draw_account, draw_figures, draw_rejected
 from ui.split_form import draw_split_again
 from ui.text import has, plain, safe, t, when
@@ -92,7 +92,7 @@ def _groups(dataset_id: str) -> None:
     }
     table(shown, "group_sizes", "groups.csv", alt=t("data.groups_alt"), column_config=config)
     for reason in refused.values():
-        st.caption(safe(reason))
+        st.caption(safe(sentence(reason)))
 
 
 def _delete(record: DatasetRecord) -> None:
