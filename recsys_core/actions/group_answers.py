@@ -115,7 +115,7 @@ def record_answer(
     keep_shown(workspace, data.record.id, shown, answer.about)
 
 
-def refuse_few(workspace: Workspace | None, n: int) -> None:
+def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
     """Refuses figures over fewer people than may be shown.
 
     Raises:

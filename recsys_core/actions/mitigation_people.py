@@ -97,7 +97,7 @@ def halves_shown(
     try:
         found = [hidden_in(workspace, model.data, answer) for answer in answers]
     except DataError as error:
-        raise DataError(f"{error}, or by the seed of the halves that were shown before") from error
+        raise DataError(f"{error}; or by the seed of the halves that were shown before") from error
     return HalvesShown(answers, {name: found[0][name] | found[1][name] for name in attributes})
 
 
