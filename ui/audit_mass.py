@@ -3,7 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy
+from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy, find_mass_of
+from recsys_core.actions.models import LoadedModel
+from ui import cache
+from ui.audit_answers import on_request
 from ui.audit_names import group_name
 from ui.charts_checks import mass_plot
 from ui.components import chart
@@ -12,14 +15,23 @@ from ui.text import plain, safe, t
 MOST_NAMED = 5
 
 
-def draw_mass(mass: AttributeMass, titles: dict[str, str]) -> None:
-    """The shares by group with intervals, everybody first, and the strongest proxies by name.
+def draw_mass(model: LoadedModel, by: str) -> None:
+    """The button, then the shares by group with intervals, everybody first, and the strongest proxies."""
+    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help"))
+    words = t("leakage.mass_run"), t("leakage.mass_not_run"), t("leakage.mass_running")
+    mass = on_request(
+        "mass",
+        (model.record.id, by),
+        words,
+        ":material/balance:",
+        lambda: find_mass_of(model, by, cache.workspace()),
+    )
+    if mass is not None:
+        items = model.data.dataset.items
+        _draw(mass, dict(zip(items["item_id"], items["title"], strict=True)))
 
-    Args:
-        mass: what was found.
-        titles: of items, by id.
-    """
-    st.markdown(f"**{t('leakage.mass')}**", help=t("leakage.mass_help"))
+
+def _draw(mass: AttributeMass, titles: dict[str, str]) -> None:
     if mass.reason:
         st.markdown(t("leakage.mass_too_slow" if mass.reason == TOO_SLOW else "leakage.mass_nothing_moves"))
         return
