@@ -22,15 +22,19 @@ from recsys_core.config import (
     EaseSettings,
     EnsembleSettings,
     NeuralSettings,
+    ProfileSettings,
     Settings,
+    TransformerSettings,
 )
 from recsys_core.data.dataset import Dataset
-from recsys_core.data.reviews import item_texts
+from recsys_core.data.reviews import item_texts, written_in_training
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.encoder.images import ImageVectors, encode_images
+from recsys_core.encoder.kept import HalfArray
 from recsys_core.encoder.pictures import image_files
 from recsys_core.encoder.text import EncoderOptions
+from recsys_core.encoder.written import encode_written
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.faithfulness import Verification
@@ -134,6 +138,30 @@ def encode_items(
         lambda share: progress(share, "Reading the items' texts"),
         options,
     )
+
+
+def encode_reviews(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text: TextVectors | None,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+) -> HalfArray | None:
+    """What was written at events, for rankers that read it; None where nobody wrote or no text is read."""
+    reads = isinstance(settings, TransformerSettings | ProfileSettings) and settings.reviews
+    if not reads or text is None or not dataset.written:
+        return None
+    found = encode_written(
+        dataset.written,
+        written_in_training(dataset, split),
+        text,
+        device,
+        cache,
+        lambda share: progress(share, "Reading what people wrote"),
+    )
+    return found if found.shape[1] else None
 
 
 def encode_pictures(
@@ -284,6 +312,7 @@ def learn(
     with processes.first_goes_ahead():  # the others find its texts in the cache
         encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
         text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
+        written = encode_reviews(dataset, split, settings, text, device, cache, _scaled(progress, 0.05, 0.05))
         images = encode_pictures(dataset, settings, device, cache, _scaled(progress, 0.05, 0.05))
     ranker, log = train_neural_ranker(
         dataset,
@@ -299,6 +328,7 @@ def learn(
         groups,
         members,
         images,
+        written,
     )
     return Learned(ranker, text, log, images)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dashboard import CHROMIUM, PATIENCE_MS, browsed, downloaded_table, served
+from browser import chromium_page, dashboard, downloaded_table, needs_chromium
 from playwright.sync_api import Page, expect
 
 from recsys_core.actions.models import LoadedModel, list_for_user, open_model, train
@@ -15,11 +15,7 @@ from recsys_core.actions.samples import open_sample
 from recsys_core.explain.history import methods_of
 from recsys_core.store.workspace import Workspace
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium on the PATH"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 SAID = re.compile(
     r"Without .+ in the history, (?P<item>.+) would be number (?P<after>[\d,]+) "
@@ -54,15 +50,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 @pytest.fixture(scope="module")
 def address(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The dashboard on that workspace."""
-    with served(sample.home, tmp_path_factory.mktemp("log") / "server.txt") as address:
+    with dashboard(sample.home, tmp_path_factory.mktemp("log") / "server.txt") as address:
         yield address
 
 
 @pytest.fixture
 def page(address: str, tmp_path: Path) -> Generator[Page]:
     """A page in Chromium."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with browsed(address, tmp_path / "last.png") as page:
+    with chromium_page(address, tmp_path / "last.png") as page:
         yield page
 
 

@@ -6,36 +6,30 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dashboard import CHROMIUM, PATIENCE_MS, browsed, downloaded, served
+from browser import chromium_page, dashboard, downloaded, needs_chromium
 from playwright.sync_api import Page, expect
 
 from recsys_core.data.simulate import ShopSize, simulate_shop
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium on the PATH"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The dashboard on an empty workspace."""
-    with served(
-        tmp_path_factory.mktemp("home with a space"), tmp_path_factory.mktemp("log") / "server.txt"
-    ) as address:
+    home, log = tmp_path_factory.mktemp("home with a space"), tmp_path_factory.mktemp("log") / "server.txt"
+    with dashboard(home, log) as address:
         yield address
 
 
 @pytest.fixture
 def page(address: str, tmp_path: Path) -> Generator[Page]:
-    """A page in Chromium."""
-    with browsed(address, tmp_path / "last.png") as page:
+    """A page in Chromium that asks nobody but the dashboard."""
+    with chromium_page(address, tmp_path / "last.png") as page:
         yield page
 
 
 def test_from_upload_to_downloaded_audit(page: Page, address: str, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     files = _ratings_like_movielens(tmp_path)
     page.goto(f"{address}/data?lang=en")
     _upload_with_one_column_mapped_by_hand(page, files)
@@ -47,7 +41,6 @@ def test_from_upload_to_downloaded_audit(page: Page, address: str, tmp_path: Pat
 
 
 def test_wrong_upload_is_one_sentence_and_keeps_nothing(page: Page, address: str, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     (tmp_path / "broken.csv").write_bytes(b"\x00\x01\x02" * 500)
     page.goto(f"{address}/data?lang=en")
     page.locator(".st-key-data_view button, .st-key-upload_interactions").first.wait_for()

@@ -20,8 +20,10 @@ from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.group_comparisons import compare_opened, group_gains
+from recsys_core.actions.group_sizes import hidden_sizes as hidden_sizes_of
 from recsys_core.actions.influences import TaughtBy, trace_influence
 from recsys_core.actions.models import LoadedModel, list_for_wish
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
 from recsys_core.actions.surrogates import surrogate_of
@@ -132,10 +134,15 @@ def influence(model: LoadedModel, user_id: str, item_id: str, as_of: AsOf) -> Ta
 
 @_kept(KEPT_AUDITS)
 def concepts(
-    model: LoadedModel, words: tuple[str, ...], by: str | None, item_id: str | None, n_people: int
+    workspace: Workspace,
+    model: LoadedModel,
+    words: tuple[str, ...],
+    by: str | None,
+    item_id: str | None,
+    n_people: int,
 ) -> ConceptReport:
     """Which categories and typed concepts move scores; raises what `find_concepts` raises."""
-    return find_concepts(model, words, by, item_id, n_people)
+    return find_concepts(model, words, by, item_id, n_people, workspace=workspace)
 
 
 @_kept(KEPT_AUDITS)
@@ -193,6 +200,11 @@ def audit_plan(workspace: Workspace, model: LoadedModel, settings: AuditSettings
     return plan_model(model, settings, workspace)
 
 
+def hidden_sizes(workspace: Workspace, data: LoadedDataset) -> dict[str, frozenset[str]]:
+    """The groups of a data set whose sizes may not be shown."""
+    return _hidden_sizes(workspace, data, minimum_group(workspace))
+
+
 @_kept(KEPT_COUNTS)
 def audited_people(data: LoadedDataset) -> pd.DataFrame:
     """The people with their attributes and what follows from their histories; nobody may change it."""
@@ -204,6 +216,12 @@ def popularity(data: LoadedDataset) -> FloatArray:
     """[n_items + 1] how often each item was chosen in training."""
     known = histories(data.dataset, data.split, "valid")
     return np.bincount(known.items, minlength=data.dataset.n_items + 1).astype(np.float64)
+
+
+@_kept(KEPT_COUNTS)
+def _hidden_sizes(workspace: Workspace, data: LoadedDataset, minimum: int) -> dict[str, frozenset[str]]:
+    """As `hidden_sizes`, of the threshold that holds now."""
+    return hidden_sizes_of(workspace, data)
 
 
 @_kept(KEPT_WISHES)

@@ -4,9 +4,8 @@ import numpy as np
 import streamlit as st
 
 from recsys_core.actions.data import split_kind_of
-from recsys_core.actions.preferences import minimum_group
 from recsys_core.store.records import DatasetRecord
-from ui import cache, state
+from ui import answers, cache, state
 from ui.charts_data import group_sizes, histogram, histogram_table
 from ui.components import TRAIN, chart, errors_as_sentences, names_of, sentence, table
 from ui.import_report import draw_account, draw_figures, draw_rejected
@@ -81,7 +80,8 @@ def _groups(dataset_id: str) -> None:
     if not data.attributes:
         st.caption(t("data.no_attributes"))
         return
-    sizes, refused = group_sizes(data.dataset.users, data.attributes, minimum_group(cache.workspace()))
+    hidden = answers.hidden_sizes(cache.workspace(), data)
+    sizes, refused = group_sizes(data.dataset.users, data.attributes, hidden)
     st.caption(t("data.groups_why"))
     shown = sizes.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
     config = {

@@ -11,13 +11,11 @@ from recsys_core.errors import ConfigError
 from recsys_core.fairness.inference import holm
 from recsys_core.fairness.paired import N_DRAWS, PairedDifference, paired_bootstrap
 from recsys_core.metrics.ranking import name_and_k
-from recsys_core.ranker.evaluation import Evaluation, Part, evaluate
+from recsys_core.ranker.evaluation import Part, evaluate
 from recsys_core.ranker.popularity import fit_popularity
-from recsys_core.ranker.slices import evaluate_slices
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 
-SLICE_METRICS = ("ndcg", "hr", "mrr")
 LIST_LENGTH = 10  # where a metric says nothing else
 
 
@@ -160,16 +158,6 @@ def check_comparable(workspace: Workspace, first: ModelRecord, second: ModelReco
         f"'{first.name}' learned from '{own}' and '{second.name}' from '{other}': their people and their "
         "held-out items differ; only models of one data set can be compared"
     )
-
-
-def slices_json(model: LoadedModel, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The contract of `reclens evaluate --slices --json`: figures for cold and warm, head and tail."""
-    names = [f"{name}@{evaluation.k}" for name in SLICE_METRICS]
-    found = evaluate_slices(model.data.dataset, model.data.split, evaluation, names)
-    return [
-        {"slice": part.name, "n_users": part.n_users, "n_targets": part.n_targets, **part.figures}
-        for part in found
-    ]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

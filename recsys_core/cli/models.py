@@ -80,7 +80,7 @@ def evaluate(
 ) -> None:
     """Rank all items for everybody and see where the held-out ones land."""
     from recsys_core.actions import models
-    from recsys_core.actions.comparisons import slices_json
+    from recsys_core.actions.slices import slices_json
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
@@ -89,7 +89,7 @@ def evaluate(
     found: dict[str, Any] = {"n_users": evaluation.n_users, "split": part, **evaluation.summary()}
     text = f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}"
     if slices:
-        found["slices"] = slices_json(opened, evaluation)
+        found["slices"] = slices_json(opened, evaluation, reply.workspace)
         text += "\n" + table_text(found["slices"], list(found["slices"][0]))
     reply.write(found, text)
 
