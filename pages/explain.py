@@ -14,10 +14,10 @@ from ui.reason_concepts import draw_concepts
 from ui.reason_curves import draw_curves
 from ui.reason_export import evidence_button
 from ui.reason_influence import draw_influence
+from ui.reason_methods import draw_side_by_side
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
-    draw_side_by_side,
     draw_smallest_change,
     draw_without_history,
 )

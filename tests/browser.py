@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, Request, expect, sync_playwright
 
@@ -60,8 +61,10 @@ def chromium_page(address: str, last_seen: Path) -> Generator[Page]:
     """A page in Chromium; a request to any other host fails, and what it saw last is kept as a picture."""
     own = (address, "data:", "blob:", address.replace("http", "ws"))
     with _watched_page(lambda url: url.startswith(own)) as page:
-        yield page
-        page.screenshot(path=last_seen, full_page=True)
+        try:
+            yield page
+        finally:
+            page.screenshot(path=last_seen, full_page=True)
 
 
 @contextmanager
@@ -72,6 +75,18 @@ def offline_page(file: Path) -> Generator[Page]:
         page.context.set_offline(True)
         page.goto(address)
         yield page
+
+
+def downloaded(page: Page, key: str) -> Path:
+    """The file that a download button hands over."""
+    with page.expect_download() as download:
+        page.locator(f".st-key-{key} button").click()
+    return Path(download.value.path())
+
+
+def downloaded_table(page: Page, key: str) -> pd.DataFrame:
+    """The table whose CSV stands under it, as it was downloaded."""
+    return pd.read_csv(downloaded(page, f"{key}_csv"))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import chromium_page, dashboard, needs_chromium
+from browser import chromium_page, dashboard, downloaded, needs_chromium
 from playwright.sync_api import Page, expect
 
 from recsys_core.data.simulate import ShopSize, simulate_shop
@@ -86,11 +86,9 @@ def _audit_by_gender(page: Page) -> tuple[str, dict[str, list[dict[str, object]]
     page.get_by_role("link", name="Fairness").click()
     expect(page.locator(".st-key-fairness_by")).to_contain_text("gender")
     page.locator(".st-key-fairness_run button:enabled").click()
-    texts: list[str] = []
-    for key in ("fairness_report", "fairness_json"):
-        with page.expect_download() as download:
-            page.locator(f".st-key-{key} button").click()
-        texts.append(Path(download.value.path()).read_text(encoding="utf-8"))
+    texts = [
+        downloaded(page, key).read_text(encoding="utf-8") for key in ("fairness_report", "fairness_json")
+    ]
     return texts[0], json.loads(texts[1])
 
 

@@ -16,13 +16,11 @@ from recsys_core.metrics.list_measures import CATALOGUE_MEASURES, PERSON_MEASURE
 from recsys_core.metrics.popularity import candidate_counts, item_popularity, popular_ranks
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import RelevantRanks
-from recsys_core.ranker.evaluation import Evaluation, Part, evaluate
+from recsys_core.ranker.evaluation import Part, evaluate
 from recsys_core.ranker.popularity import fit_popularity, item_counts
-from recsys_core.ranker.slices import evaluate_slices
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 
-SLICE_METRICS = ("ndcg", "hr", "mrr")
 LIST_LENGTH = 10  # where a metric says nothing else
 
 
@@ -179,16 +177,6 @@ def check_comparable(workspace: Workspace, first: ModelRecord, second: ModelReco
         f"'{first.name}' learned from '{own}' and '{second.name}' from '{other}': their people and their "
         "held-out items differ; only models of one data set can be compared"
     )
-
-
-def slices_json(model: LoadedModel, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The contract of `reclens evaluate --slices --json`: figures for cold and warm, head and tail."""
-    names = [f"{name}@{evaluation.k}" for name in SLICE_METRICS]
-    found = evaluate_slices(model.data.dataset, model.data.split, evaluation, names)
-    return [
-        {"slice": part.name, "n_users": part.n_users, "n_targets": part.n_targets, **part.figures}
-        for part in found
-    ]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

@@ -59,14 +59,18 @@ def run_plan(
         workspace.check_free("model", plan.name)
     opened = open_model(workspace, model)
     asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
-    check_mitigation(opened, *asked)
+    check_mitigation(opened, *asked, workspace)
     settings = training_settings(opened, plan.by, plan.trainings)
     behind = TRAINING_SHARE if settings else 0.0
     variants = train_variants(
         opened, settings, workspace.cache, lambda share, message: progress(behind * share, message)
     )
     found, way = mitigate(
-        opened, *asked, lambda share, message: progress(behind + (1 - behind) * share, message), variants
+        opened,
+        *asked,
+        lambda share, message: progress(behind + (1 - behind) * share, message),
+        variants,
+        workspace,
     )
     answer = mitigation_json(found)
     if plan.name is not None:
@@ -85,7 +89,8 @@ def submit_mitigation(
     opened = open_model(workspace, model)
     if plan.name is not None:
         workspace.check_free("model", plan.name)
-    check_mitigation(opened, plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
+    asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
+    check_mitigation(opened, *asked, workspace)
     training_settings(opened, plan.by, plan.trainings)
     return jobs.submit(workspace, MITIGATE, {"model": opened.record.id, **asdict(plan)}, submission_key)
 

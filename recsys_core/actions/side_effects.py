@@ -1,6 +1,6 @@
 """What a mitigation does beside closing its gap: to each group of people, to items, to groups of items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ from recsys_core.data.split import histories
 from recsys_core.fairness.exposure_groups import POPULARITY, item_groups
 from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.mitigation import Change, paired_change
-from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.evaluation import Evaluation
 from recsys_core.ranker.policy_values import exposure_shares
@@ -48,22 +47,24 @@ class ItemGroupChange:
     change: Change
 
 
+def attributes_told(model: LoadedModel, by: str) -> tuple[str, ...]:
+    """The attributes whose groups side effects tell of, the one whose gap is closed first."""
+    return tuple(dict.fromkeys([by, *usable_attributes(model)]))
+
+
 def group_changes(
     model: LoadedModel,
-    by: str,
+    hidden: Mapping[str, frozenset[str]],
     showing: IntArray,
     before: FloatArray,
     after: FloatArray,
     draws: int,
     seed: int,
 ) -> tuple[GroupChange, ...]:
-    """The change for every group of every attribute among the showing people."""
-    users = model.data.dataset.users
-    names = dict.fromkeys([by, *usable_attributes(model)])
-    labels = {name: group_labels(users, name).iloc[showing].reset_index(drop=True) for name in names}
-    hidden = hidden_groups(labels, SMALLEST_GROUP)
-    rows = list[GroupChange]()
-    for name, own in labels.items():
+    """The change for every group of every attribute among the showing people, all but the hidden ones."""
+    users, rows = model.data.dataset.users, list[GroupChange]()
+    for name in hidden:
+        own = group_labels(users, name).iloc[showing]
         for group in map(str, own.cat.categories):
             inside = np.asarray(own.astype(str) == group)
             if group not in hidden[name] and inside.any():

@@ -72,7 +72,7 @@ def subgroups(
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
     attributes = tuple(by) if by else causes.usable_attributes(opened)
-    found = causes.worst_subgroup_of(opened, attributes, metric, depth, fewest, draws, seed)
+    found = causes.worst_subgroup_of(opened, attributes, metric, depth, fewest, draws, seed, reply.workspace)
     row = causes.subgroup_json(found, metric)
     who = " and ".join(f"{name} {group}" for name, group in found.conditions)
     said = "confirmed" if found.confirmed else "not confirmed: what half of the people saw may be chance"
