@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium_page, dashboard, needs_chromium, offline_page
+from browser import chromium_page, dashboard, downloaded, needs_chromium, offline_page
 from playwright.sync_api import Page, expect
 
 from recsys_core.actions.samples import SAMPLE_FOLDER, SHOP_FOLDER
@@ -47,7 +47,7 @@ def audited(page: Page, by: Sequence[str]) -> Verdicts:
     page.get_by_role("link", name="Fairness").click()
     choose_attributes(page, by)
     page.locator(".st-key-fairness_run button:enabled").click()
-    found = verdicts_in(json.loads(download(page, "fairness_json").read_text(encoding="utf-8")))
+    found = verdicts_in(json.loads(downloaded(page, "fairness_json").read_text(encoding="utf-8")))
     counts = Counter(found.values())
     for verdict in VERDICTS:
         figure = page.locator("[data-testid=stMetric]").filter(has_text=verdict.capitalize())
@@ -73,8 +73,8 @@ def handed_over(page: Page, file: Path) -> dict[str, Any]:
     """Writes the newest audit's report from the Report page to a file; its figures, as its JSON has them."""
     page.get_by_role("link", name="Report").click()
     expect(page.frame_locator("iframe").locator(".headline")).to_be_visible()  # the preview
-    file.write_bytes(download(page, "report_html").read_bytes())
-    return json.loads(download(page, "report_json").read_text(encoding="utf-8"))["audit"]
+    file.write_bytes(downloaded(page, "report_html").read_bytes())
+    return json.loads(downloaded(page, "report_json").read_text(encoding="utf-8"))["audit"]
 
 
 def assert_the_written_report_tells(file: Path, verdicts: Verdicts) -> None:
@@ -107,10 +107,3 @@ def choose_attributes(page: Page, by: Sequence[str]) -> None:
         page.get_by_role("option", name=attribute, exact=True).click()
         expect(field.locator(f"[data-tag][aria-label='{attribute}']")).to_be_visible()
     field.get_by_role("combobox").press("Escape")
-
-
-def download(page: Page, key: str) -> Path:
-    """The file behind a download button."""
-    with page.expect_download() as found:
-        page.locator(f".st-key-{key} button").click()
-    return Path(found.value.path())

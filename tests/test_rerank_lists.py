@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from recsys_core.actions.reranking import reranker_of
 from recsys_core.data.dataset import Dataset
 from recsys_core.data.split import leave_one_out
 from recsys_core.errors import ConfigError, DataError
-from recsys_core.pipeline import reranker_of
 from recsys_core.ranker.fair_top_k import adjusted_significance, fewest_protected
 from recsys_core.ranker.lists import ListRequest, recommend
 from recsys_core.ranker.popularity import PopularityRanker

@@ -11,6 +11,7 @@ from recsys_core.actions.kept_models import KEPT_K, keep_model
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.mitigation_people import Halves, halves_of, halves_shown, record_halves
 from recsys_core.actions.mitigation_training import TrainedVariant, trained_model
+from recsys_core.actions.reranking import item_facts
 from recsys_core.actions.side_effects import (
     GroupChange,
     ItemChange,
@@ -32,7 +33,7 @@ from recsys_core.fairness.mitigation import (
 )
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import one_each
-from recsys_core.pipeline import Progress, TrainedModel, item_facts
+from recsys_core.pipeline import Progress, TrainedModel
 from recsys_core.ranker.evaluation import evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.policy import AS_IT_IS, Policy, policy_of_groups
