@@ -159,16 +159,27 @@ def test_mass_is_told_by_group_with_intervals() -> None:
     assert list(proxies.x) == [0.3, 0.35] and list(even.x) == [0.1, 0.12]
 
 
+def test_without_proxies_nothing_is_drawn_or_said_of_them() -> None:
+    alone = replace(MASS, proxies=())
+    assert mass_sentence(alone).endswith("lies on the attribute itself (95 % 15% to 25%).")
+    table = mass_table(alone)
+    assert [name for name in table.columns if "proxies" in name or name == "even"] == []
+    assert len(mass_plot(table, "Share", ("on it", "on proxies", "even")).data) == 1
+    assert "nothing that it reads tells it beyond chance" in mass_sentence(replace(alone, reads=False))
+
+
 def test_mass_on_the_page_is_that_of_the_core(own_wider_shop: BuiltWorkspace) -> None:
     app = part(own_wider_shop, "attribute", "gender")
     assert "is scored eight times" in texts(app)
     app.button(key="mass_run").click().run()
     assert not app.exception and not app.error
     model = open_model(Workspace.open(own_wider_shop.home), own_wider_shop.item_knn)
-    expected = mass_table(find_mass_of(model, "gender"))
-    table = next(one.value for one in app.dataframe if one.proto.alt.startswith("Share of what moves"))
-    assert table["proxies_share"].tolist() == expected["proxies_share"].tolist()
-    assert "The model doesn't read the attribute, so nothing lies on it." in texts(app)
+    found = find_mass_of(model, "gender")
+    assert mass_sentence(found) in texts(app) and "doesn't read the attribute" in texts(app)
+    drawn = [one.value for one in app.dataframe if one.proto.alt.startswith("Share of what moves")]
+    assert len(drawn) == bool(found.proxies)
+    for table in drawn:
+        assert table["proxies_share"].tolist() == mass_table(found)["proxies_share"].tolist()
 
 
 def test_proxies_are_named_by_title_and_none_is_said_in_words() -> None:

@@ -39,13 +39,17 @@ def _draw(mass: AttributeMass, titles: dict[str, str]) -> None:
     st.markdown(mass_sentence(mass))
     names = t("leakage.mass_attribute"), t("leakage.mass_proxies"), t("leakage.mass_even")
     figure = mass_plot(numbers, t("leakage.mass_share"), names)
-    chart(figure, "leakage_mass", t("leakage.mass_alt"), numbers, "mass")
+    if mass.reads or mass.proxies:
+        chart(figure, "leakage_mass", t("leakage.mass_alt"), numbers, "mass")
     st.caption(proxies_sentence(mass.proxies, titles))
 
 
 def mass_table(mass: AttributeMass) -> pd.DataFrame:
-    """One row a group: the shares on the attribute and on its proxies, 0 to 1, each with its interval."""
-    return pd.DataFrame(
+    """One row a group: the shares on the attribute and on its proxies, 0 to 1, each with its interval.
+
+    Where nothing is a proxy there are no columns of proxies.
+    """
+    numbers = pd.DataFrame(
         [
             {
                 "group": group_name(row.group) if row.group else t("fairness.everybody"),
@@ -61,6 +65,8 @@ def mass_table(mass: AttributeMass) -> pd.DataFrame:
             for row in mass.groups
         ]
     )
+    of_proxies = ["proxies_share", "proxies_low", "proxies_high", "even"]
+    return numbers if mass.proxies else numbers.drop(columns=of_proxies)
 
 
 def mass_sentence(mass: AttributeMass) -> str:
@@ -71,7 +77,11 @@ def mass_sentence(mass: AttributeMass) -> str:
         for part, own in (("attribute", everybody.attribute), ("proxies", everybody.proxies))
         for name, value in ((part, own.value), (f"{part}_low", own.ci_low), (f"{part}_high", own.ci_high))
     }
-    return t("leakage.says_mass" if mass.reads else "leakage.says_mass_blind", n=f"{everybody.n:,}", **values)
+    if not mass.proxies:
+        key = "says_mass_alone" if mass.reads else "says_no_mass"
+    else:
+        key = "says_mass" if mass.reads else "says_mass_blind"
+    return t(f"leakage.{key}", n=f"{everybody.n:,}", **values)
 
 
 def proxies_sentence(proxies: tuple[Proxy, ...], titles: dict[str, str]) -> str:
