@@ -118,7 +118,7 @@ def record_answer(
     keep_shown(workspace, data.record.id, shown, answer.about)
 
 
-def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
+def refuse_few(workspace: Workspace | None, n: int) -> None:
     """Refuses figures over fewer people than may be shown.
 
     Raises:
@@ -126,7 +126,9 @@ def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
     """
     least = minimum_group(workspace)
     if n < least:
-        raise DataError(f"insufficient data: {who} are fewer than {least} people, of whom nothing is shown")
+        raise DataError(
+            f"insufficient data: this is about fewer than {least} people, of whom nothing is shown"
+        )
 
 
 def audited_groups(workspace: Workspace | None, data: LoadedDataset, by: str) -> tuple[Members, list[str]]:
