@@ -7,6 +7,7 @@ import streamlit as st
 from recsys_core.actions.audits import keep_audit
 from recsys_core.actions.item_audits import DEFAULT_K
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.fairness.exposure_result import ItemAudit
 from recsys_core.fairness.result import AuditResult
 from recsys_core.metrics.ranking import name_and_k
@@ -36,7 +37,7 @@ def show(model: LoadedModel, k: int) -> None:
     if not attributes:
         why = ("fairness.no_attribute", "fairness.no_attribute_why", "fairness.get_attribute")
         empty_state(*why, DATA, "empty_attribute")
-        draw_items(model, ItemsAsked(k, DRAWS, seed=0))
+        draw_items(model, ItemsAsked(k, DRAWS, seed=0, minimum_group=minimum_group(cache.workspace())))
         return
     settings = choose_settings(model, attributes, k)
     asked = st.button(
@@ -70,7 +71,8 @@ def show(model: LoadedModel, k: int) -> None:
 def _items_asked(result: AuditResult) -> ItemsAsked:
     """The item side goes with the audit: the same places, draws and seed."""
     asked = result.settings
-    return ItemsAsked(name_and_k(asked.metric)[1] or DEFAULT_K, asked.draws, asked.seed)
+    k = name_and_k(asked.metric)[1] or DEFAULT_K
+    return ItemsAsked(k, asked.draws, asked.seed, asked.minimum_group)
 
 
 def _groups(model: LoadedModel, result: AuditResult, shown: AuditResult) -> None:

@@ -109,6 +109,9 @@ def test_inputs_of_ten_people_are_no_proxies():
     found = associations(csr_array(has), groups)
     assert found.strength[0] == 0 and found.p_adjusted[0] == 1
     assert found.strongest().tolist() == []
+    groups, has = np.repeat([0, 1], [100, 12]), np.repeat([0.0, 1.0], [100, 12])[:, None]
+    assert associations(csr_array(has), groups).strength[0] == pytest.approx(1.0)
+    assert associations(csr_array(has), groups, fewest=13).strength[0] == 0
 
 
 def test_without_an_association_there_is_hardly_ever_a_proxy():

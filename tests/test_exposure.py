@@ -270,6 +270,7 @@ def test_the_record_brings_the_audit_back() -> None:
         ({"by": ("a", "a")}, "each attribute once"),
         ({"by": ("a",), "k": 0}, "k is 0"),
         ({"by": ("a",), "draws": 3}, "draws is 3"),
+        ({"by": ("a",), "minimum_group": 10}, "must be 11 or more"),
     ],
 )
 def test_settings_out_of_bounds_are_refused(asked: dict[str, object], sentence: str) -> None:
@@ -287,6 +288,18 @@ def simulated(n_users: int, n_items: int, k: int) -> tuple[IntArray, Histories, 
         {"item_id": range(1, n_items + 1), "provider": [f"p{i % 3}" for i in range(n_items)]}
     )
     return lists, Histories.of(list(known)), Histories.of(list(wanted)), items
+
+
+@pytest.mark.parametrize(("least", "shown"), [(11, True), (45, False)])
+def test_a_raised_threshold_hides_the_choices_of_more_people(least: int, shown: bool) -> None:
+    """60 people chose, about 20 of them something of each provider."""
+    lists, known, wanted, items = simulated(n_users=60, n_items=21, k=5)
+    settings = ItemAuditSettings(("provider",), k=5, draws=200, minimum_group=least)
+    found = audit_items(lists, known, wanted, items, np.zeros(22, dtype=np.int64), settings)
+    assert any(row.measure == "merit_share" for row in found.figures) == shown
+    assert all((row.n_merited is not None) == shown for row in found.groups)
+    if not shown:
+        assert any("fewer than 45 people" in row.reason for row in found.not_computed)
 
 
 def planted() -> ItemAudit:

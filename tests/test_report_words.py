@@ -100,7 +100,7 @@ def test_every_reason_of_an_audit_is_known() -> None:
         NOBODY_ELSE,
         hidden_reason(settings),
         insufficient_overall(settings).reason,
-        FEW_MERIT,
+        FEW_MERIT.format(11),
         NO_MERIT,
         WITH_FEW,
     ]

@@ -34,15 +34,16 @@ SIZES = ("n_items", "n_reached", "n_merited")
 
 @dataclass(frozen=True, slots=True)
 class ItemsAsked:
-    """How the item side is counted: places of each list, resamples of the people, and their seed."""
+    """How the item side is counted: places of each list, resamples of people, their seed, and who is shown."""
 
     k: int
     draws: int
     seed: int
+    minimum_group: int
 
     def by(self, attributes: tuple[str, ...]) -> ItemAuditSettings:
         """The same, of these attributes of items."""
-        return ItemAuditSettings(attributes, self.k, self.draws, self.seed)
+        return ItemAuditSettings(attributes, self.k, self.draws, self.seed, self.minimum_group)
 
 
 def draw_items(

@@ -17,6 +17,7 @@ from recsys_core.actions.group_answers import (
     record_answer,
 )
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.split import histories
 from recsys_core.explain.attribute_mass import attribute_mass
@@ -134,7 +135,7 @@ def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None
     everybody = np.flatnonzero(members)
     labels = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
     known = histories(data, model.data.split, "test").take(everybody)
-    told = _proxies(_inputs(model, known, own), labels, shown)
+    told = _proxies(_inputs(model, known, own), labels, shown, minimum_group(workspace))
     drawn = np.sort(np.random.default_rng(DRAWN_BY).permutation(len(everybody))[:MOST_PEOPLE])
     listed, questions = about_first_items(ranker, known.take(drawn))
     asked = drawn[listed]
@@ -162,10 +163,10 @@ class _Told:
     columns: list[int]
 
 
-def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str]) -> _Told:
+def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str], fewest: int) -> _Told:
     """The inputs that go most strongly with the groups that may be shown."""
     codes = pd.Index(shown).get_indexer(pd.Index(labels))
-    told = associations(inputs.has[np.flatnonzero(codes >= 0)], codes[codes >= 0].astype(np.int64))
+    told = associations(inputs.has[np.flatnonzero(codes >= 0)], codes[codes >= 0].astype(np.int64), fewest)
     chosen = told.strongest()
     items = np.unique(np.concatenate([np.zeros(0, np.int64), *(inputs.items[number] for number in chosen)]))
     columns = [inputs.columns[number] for number in chosen if inputs.columns[number] >= 0]

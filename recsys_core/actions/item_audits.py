@@ -45,7 +45,9 @@ def audit_with(model: LoadedModel, settings: AuditSettings, by: tuple[str, ...])
         DataError, ConfigError: as `audit_model_items`.
     """
     k = name_and_k(settings.metric)[1] or DEFAULT_K
-    return audit_model_items(model, ItemAuditSettings(by, k, settings.draws, settings.seed))
+    return audit_model_items(
+        model, ItemAuditSettings(by, k, settings.draws, settings.seed, settings.minimum_group)
+    )
 
 
 def list_matrix(model: LoadedModel, k: int) -> IntArray:

@@ -202,7 +202,7 @@ def audit(
         reply.write({"plans": plans}, "\n\n".join(texts))
         return
     result = audits.audit_model(opened, settings, reply.workspace)
-    items = item_audits.audit_with(opened, settings, tuple(items_by)) if items_by else None
+    items = item_audits.audit_with(opened, result.settings, tuple(items_by)) if items_by else None
     record = audits.keep_audit(reply.workspace, opened, result, items)
     if report is not None:
         audits.write_report(audits.open_audit(reply.workspace, record.id), folder_made(report))

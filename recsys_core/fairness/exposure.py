@@ -27,11 +27,10 @@ from recsys_core.fairness.exposure_result import (
     ItemGroupRow,
 )
 from recsys_core.fairness.result import NotComputed
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 
 LOST_DRAWS = 0.05  # of the resamples may leave a figure undefined before its interval is left out
 NO_MERIT = "insufficient data: nobody's held-out item is of this group, so it has no merit to compare with"
-FEW_MERIT = f"insufficient data: the held-out items of this group are of fewer than {SMALLEST_GROUP} people"
+FEW_MERIT = "insufficient data: the held-out items of this group are of fewer than {} people"
 WITH_FEW = "left out with a group of few people, whose figures it would give away"
 BY_MERIT: tuple[GroupMeasure, ...] = (
     "merit_share",
@@ -61,13 +60,14 @@ def audit_items(
         settings: by what to group, and how.
 
     Raises:
-        DataError: an attribute doesn't exist or can't form groups, or fewer than 11 people have a list.
+        DataError: an attribute doesn't exist or can't form groups, or too few people have a list.
     """
     groupings = [item_groups(items, by, n_people) for by in settings.by]
     people = np.flatnonzero((lists[:, : settings.k] > 0).any(axis=1) & (wanted.lengths > 0))
-    if len(people) < SMALLEST_GROUP:
+    least = settings.minimum_group
+    if len(people) < least:
         raise DataError(
-            f"{len(people)} people have a list and a held-out item; an audit needs at least {SMALLEST_GROUP}"
+            f"{len(people)} people have a list and a held-out item; an audit needs at least {least}"
         )
     chosen = lists[people, : settings.k], known.take(people), wanted.take(people)
     rows = list[ItemGroupRow]()
@@ -75,9 +75,9 @@ def audit_items(
     left_out = list[NotComputed]()
     for groups in groupings:
         counted = count(*chosen, groups, settings.draws, settings.seed)
-        hidden = _hidden(counted.n_merited)
-        rows += _rows(groups, counted, hidden)
-        for group, reason in _without_merit(groups, counted, hidden):
+        hidden = _hidden(counted.n_merited, least)
+        rows += _rows(groups, counted, hidden, least)
+        for group, reason in _without_merit(groups, counted, hidden, least):
             left_out.append(NotComputed(groups.attribute, group, reason))
         of_groups = _group_figures(groups, counted, hidden)
         figures += of_groups
@@ -95,20 +95,20 @@ def audit_items(
     )
 
 
-def _hidden(n_merited: IntArray) -> frozenset[int]:
-    """Groups whose merit fewer than 11 people make up, and the next smallest until these can't be told."""
+def _hidden(n_merited: IntArray, least: int) -> frozenset[int]:
+    """Groups whose merit too few people make up, and the next smallest until these can't be told."""
     order = [group for group in np.argsort(n_merited, kind="stable").tolist() if n_merited[group] > 0]
-    hidden = [group for group in order if n_merited[group] < SMALLEST_GROUP]
+    hidden = [group for group in order if n_merited[group] < least]
     if not hidden:
         return frozenset()
     for group in order[len(hidden) :]:
-        if len(hidden) > 1 and n_merited[hidden].sum() >= SMALLEST_GROUP:
+        if len(hidden) > 1 and n_merited[hidden].sum() >= least:
             break
         hidden.append(group)
     return frozenset(hidden)
 
 
-def _rows(groups: ItemGroups, counted: Counted, hidden: frozenset[int]) -> list[ItemGroupRow]:
+def _rows(groups: ItemGroups, counted: Counted, hidden: frozenset[int], least: int) -> list[ItemGroupRow]:
     catalogue = groups.membership.sum(axis=0) / groups.membership.sum()
     return [
         ItemGroupRow(
@@ -116,25 +116,27 @@ def _rows(groups: ItemGroups, counted: Counted, hidden: frozenset[int]) -> list[
             name,
             int(groups.n_items[group]),
             float(catalogue[group]),
-            _shown(int(counted.n_reached[group])),
+            _shown(int(counted.n_reached[group]), least),
             None if group in hidden else int(counted.n_merited[group]),
         )
         for group, name in enumerate(groups.groups)
     ]
 
 
-def _shown(n: int) -> int | None:
-    return None if 0 < n < SMALLEST_GROUP else n
+def _shown(n: int, least: int) -> int | None:
+    return None if 0 < n < least else n
 
 
-def _without_merit(groups: ItemGroups, counted: Counted, hidden: frozenset[int]) -> Iterator[tuple[str, str]]:
+def _without_merit(
+    groups: ItemGroups, counted: Counted, hidden: frozenset[int], least: int
+) -> Iterator[tuple[str, str]]:
     """Groups whose merit isn't told, and why."""
     for group, name in enumerate(groups.groups):
         n = counted.n_merited[group]
         if n == 0:
             yield name, NO_MERIT
         elif group in hidden:
-            yield name, FEW_MERIT if n < SMALLEST_GROUP else WITH_FEW
+            yield name, FEW_MERIT.format(least) if n < least else WITH_FEW
 
 
 def _group_figures(groups: ItemGroups, counted: Counted, hidden: frozenset[int]) -> list[ItemFigure]:

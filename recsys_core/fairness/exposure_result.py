@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys_core.errors import ConfigError, StoreError
 from recsys_core.fairness.result import FEWEST_DRAWS, MOST_DRAWS, NotComputed
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 
 GroupMeasure = Literal[
     "exposure_share",
@@ -43,6 +44,7 @@ class ItemAuditSettings:
         k: how many places of each list count.
         draws: resamples of the people.
         seed: of the resampling.
+        minimum_group: smallest number of people whose choices are shown.
 
     Raises:
         ConfigError: a value is out of bounds.
@@ -52,6 +54,7 @@ class ItemAuditSettings:
     k: int = 10
     draws: int = 1000
     seed: int = 0
+    minimum_group: int = SMALLEST_GROUP
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -63,6 +66,8 @@ class ItemAuditSettings:
             raise ConfigError(f"k is {self.k}; a list has at least 1 item")
         if not FEWEST_DRAWS <= self.draws <= MOST_DRAWS:
             raise ConfigError(f"draws is {self.draws}; allowed are {FEWEST_DRAWS} to {MOST_DRAWS}")
+        if self.minimum_group < SMALLEST_GROUP:
+            raise ConfigError(f"minimum_group is {self.minimum_group}; it must be {SMALLEST_GROUP} or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class ItemGroupRow:
         group: the group.
         n_items: items that have a part in it.
         catalogue_share: its part of the catalogue.
-        n_reached: people on whose list it is; None where these are fewer than 11, but not nobody.
+        n_reached: people on whose list it is; None where these are fewer than `minimum_group`, but not nobody.
         n_merited: people who have a held-out item of it; None likewise, and where it would give such away.
     """
 

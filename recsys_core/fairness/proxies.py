@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import chi2, false_discovery_control
 
+from recsys_core.fairness.suppression import SMALLEST_GROUP
+
 N_PROXIES = 20
-FEWEST_PEOPLE = 11  # who have an input, and who lack it
 ALPHA = 0.05
 
 
@@ -18,8 +19,8 @@ class Associations:
 
     Attributes:
         strength: [m] Cramér's V of having the input by group, 0 = none, 1 = it tells the group.
-        p_adjusted: [m] of the χ² test, by Benjamini & Hochberg over all that can be tested; 1 where fewer
-            than 11 people have the input, or lack it.
+        p_adjusted: [m] of the χ² test, by Benjamini & Hochberg over all that can be tested; 1 where too few
+            people have the input, or lack it.
     """
 
     strength: NDArray[np.float64]
@@ -31,19 +32,20 @@ class Associations:
         return sure[np.argsort(-self.strength[sure], kind="stable")][:most]
 
 
-def associations(has: csr_array, groups: NDArray[np.int64]) -> Associations:
+def associations(has: csr_array, groups: NDArray[np.int64], fewest: int = SMALLEST_GROUP) -> Associations:
     """How inputs go with groups, by the χ² of each 2 × G table (Cramér, 1946).
 
     Args:
         has: [n, m] 1 where a person has an input.
         groups: [n] number of each person's group, from 0.
+        fewest: people who must have an input, and as many who lack it.
     """
     n, n_groups = len(groups), int(groups.max(initial=-1)) + 1
     own = csr_array((np.ones(n), (groups, np.arange(n))), shape=(n_groups, n))
     with_it = csr_array(own @ has).toarray().T  # [m, G] people of each group who have it
     of_group = np.bincount(groups, minlength=n_groups)
     total = with_it.sum(axis=1)
-    tested = (np.minimum(total, n - total) >= FEWEST_PEOPLE) & ((of_group > 0).sum() > 1)
+    tested = (np.minimum(total, n - total) >= fewest) & ((of_group > 0).sum() > 1)
     strength, p_adjusted = np.zeros(len(total)), np.ones(len(total))
     if tested.any():
         share = total[tested, None] / n
