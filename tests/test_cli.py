@@ -199,6 +199,7 @@ def test_unusable_file_leaves_the_workspace_as_it_was(
     assert reclens.json("list", "datasets") == before
 
 
+@pytest.mark.slow
 def test_command_in_a_process_of_its_own_answers_and_fails_alike(reclens: Command) -> None:
     command = [sys.executable, "-m", "recsys_core.cli", "--workspace", str(reclens.workspace)]
     listing = [*command[:3], "list", "models", *command[3:], "--json"]

@@ -133,6 +133,18 @@ def test_steps_that_are_asked_for_are_taken(reclens: Command) -> None:
     assert found["n_steps"] == 7 and found["cost"]["forward"] >= 7
 
 
+def test_logits_differ_by_the_margin_and_are_not_verified(reclens: Command) -> None:
+    """A softmax takes the same from all logits, so that two of them are as far apart as their logarithms."""
+    first, second = list(ranks(reclens, "net"))[:2]
+    words = ("explain", "net", "--user", "u003", "--item")
+    logits = [reclens.json(*words, item, "--score", "logit") for item in (first, second)]
+    margin = reclens.json(*words, first, "--over", second)["contrast"]["margin"]
+    assert logits[0]["score"] - logits[1]["score"] == pytest.approx(margin, abs=1e-5)
+    total = sum(row["attribution"] for row in logits[0]["attributions"])
+    assert total == pytest.approx(logits[0]["score"] - logits[0]["baseline_score"], rel=1e-2)
+    assert not logits[0]["verified"] and logits[0]["reason"].endswith("not on the logit")
+
+
 def test_roll_out_says_that_it_is_no_attribution(reclens: Command) -> None:
     words = ("explain", "net", "--user", "u003", "--method", "attention-rollout")
     (warning,) = reclens.json(*words)["warnings"]
@@ -183,6 +195,8 @@ def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -
         (["explain", "knn", "--user", "u003", "--baseline", "mask"], "counts has no baseline 'mask'"),
         (["explain", "knn", "--user", "u003", "--method", "gradient-shap"], "methods that do: counts"),
         (["explain", "net", "--user", "u003", "--method", "counts"], "methods that do: integrated-gradients"),
+        (["explain", "net", "--user", "u003", "--score", "margin"], "is asked with --over"),
+        (["explain", "knn", "--user", "u003", "--score", "logit"], "this ranker has no logit"),
         (["explain", "net", "--user", "u003", "--steps", "600"], "a path has 1 to 512 points"),
         (["explain", "net", "--user", "u003", "--draws", "5"], "an even number from 4"),
         (

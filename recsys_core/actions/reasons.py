@@ -15,6 +15,7 @@ from recsys_core.explain.explanation import Explanation, explain
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import METHODS, default_method
 from recsys_core.explain.measures import MeasuredOrder
+from recsys_core.explain.scoring import Explained
 from recsys_core.ranker.lists import recommend
 
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
@@ -29,6 +30,7 @@ def explain_item(
     baseline: str | None = None,
     n_steps: int | None = None,
     n_draws: int | None = None,
+    score: str = "log-probability",
 ) -> Explanation:
     """Why an item (the first of the list, if none is named) is where it is on a person's list.
 
@@ -41,12 +43,13 @@ def explain_item(
         baseline: by its name; None = the method's own.
         n_steps: points on the path of a method that has one; None = as many as it takes to add up.
         n_draws: what a method that draws draws; None = its own number.
+        score: what is explained: log-probability (a counting ranker's plain score) or logit.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched the item, so it is no candidate.
-        ConfigError: there is no such method or baseline, or it doesn't fit the ranker, or it would take more
-            steps or scored histories than are allowed.
+        ConfigError: there is no such method, baseline or score, or it doesn't fit the ranker, or it would
+            take more steps or scored histories than are allowed.
     """
     data = model.data
     request = request_for(model, user_id, as_of)
@@ -60,7 +63,21 @@ def explain_item(
     badge = badge_of(model, user_id, chosen)
     options = compared_with(model, user_id, baseline)
     options = replace(options, n_steps=n_steps, n_draws=options.n_draws if n_draws is None else n_draws)
-    return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge, options)
+    explained = _score_named(model, score)
+    return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge, options, explained)
+
+
+def _score_named(model: LoadedModel, name: str) -> Explained:
+    if name == "log-probability":
+        return name
+    if name != "logit":
+        raise ConfigError(
+            f"there is no score '{name}'; scores are log-probability and logit, and why an item stands above "
+            "another one is asked with --over"
+        )
+    if model.ranker.score_kind != "log-probability":
+        raise ConfigError("this ranker has no logit: its score is explained as it is, without --score")
+    return name
 
 
 def badge_of(model: LoadedModel, user_id: str, method: Method) -> Verification | None:
@@ -82,6 +99,7 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
         "item_id": dataset.item_ids[explanation.item_number],
         "title": dataset.titles[explanation.item_number],
         "score": found.score,
+        "explained": explanation.explained,
         "rank": explanation.rank,
         "method": found.method,
         "baseline": found.baseline,

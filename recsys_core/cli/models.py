@@ -114,6 +114,9 @@ def explain(
     draws: Annotated[
         int | None, typer.Option(help="What shapley-sampling and gradient-shap draw; an even number from 4.")
     ] = None,
+    score: Annotated[
+        str, typer.Option(help="log-probability, or logit: the score before the softmax.")
+    ] = "log-probability",
     as_of: AsOfOption = "test",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -127,7 +130,7 @@ def explain(
     if alone is not None:
         reply.write(alone, without_history_text(alone))
         return
-    explanation = reasons.explain_item(opened, user, item, method, moment, baseline, steps, draws)
+    explanation = reasons.explain_item(opened, user, item, method, moment, baseline, steps, draws, score)
     found = reasons.explanation_json(opened, explanation)
     strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
     badge = "verified" if found["verified"] else "not verified"

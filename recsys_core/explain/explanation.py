@@ -1,6 +1,6 @@
 """One item of one list, explained and checked; and the badge that a method earns over many people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from recsys_core.explain.history import METHODS, attribute, default_method
 from recsys_core.explain.knowledge import item_knowledge
 from recsys_core.explain.measures import MeasuredOrder, measure_orders
 from recsys_core.explain.orders import by_item, rival_orders
-from recsys_core.explain.scoring import Question
+from recsys_core.explain.scoring import Explained, Question
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from recsys_core.ranker.lists import ListRequest, rank_of
 from recsys_core.ranker.protocol import Ranker
@@ -31,6 +31,7 @@ class Explanation:
         measured: by kind of removal and by order, the method itself among its rivals: every measure, and the
             curves of the score while items leave and enter.
         verification: what the method has shown on this model over many people; None = never tested.
+        explained: which score the attributions are of; faithfulness and badge are of the log-probability.
     """
 
     user_id: str
@@ -41,6 +42,7 @@ class Explanation:
     attributions: Attributions
     measured: dict[Removal, dict[str, MeasuredOrder]]
     verification: Verification | None
+    explained: Explained = "log-probability"
 
     @property
     def faithfulness(self) -> dict[Removal, dict[str, Faithfulness]]:
@@ -58,6 +60,8 @@ class Explanation:
     @property
     def reason(self) -> str:
         """Why the badge is given or withheld, in a sentence."""
+        if self.explained != "log-probability":
+            return f"{self.attributions.method} is tested on the log-probability, not on the {self.explained}"
         if self.verification is None and self.baseline != METHODS[self.attributions.method].baselines[0]:
             return (
                 f"{self.attributions.method} was not tested on this model with the baseline {self.baseline}"
@@ -76,10 +80,11 @@ def explain(
     method: Method | None,
     verification: Verification | None,
     options: Options = DEFAULT,
+    explained: Explained = "log-probability",
 ) -> Explanation:
     """Why an item is on a list: what each history item adds, and what happens when they go.
 
-    A badge is of a method with its own baseline; with another one nothing is verified.
+    A badge is of a method with its own baseline and of the log-probability; otherwise nothing is verified.
 
     Raises:
         DataError: the item is no candidate, because the person has touched it.
@@ -91,7 +96,7 @@ def explain(
         )
     question = Question(request.history, item_number, request.seen, request.context, request.askers)
     chosen = method or default_method(ranker)
-    attributions = attribute(ranker, question, chosen, options)
+    attributions = attribute(ranker, replace(question, explained=explained), chosen, options)
     own = METHODS[chosen].baselines[0]
     baseline = options.baseline or own
     orders = {chosen: by_item(request.history, attributions.values)} | rival_orders(
@@ -102,11 +107,19 @@ def explain(
         removal: measure_orders(ranker, [question], [orders], removal, with_ranks=with_ranks)[0]
         for removal in REMOVALS
     }
-    is_tested = verification is not None and verification.method == chosen and baseline == own
-    fitting = verification if is_tested else None
+    as_tested = baseline == own and explained == "log-probability"
+    fitting = verification if verification and verification.method == chosen and as_tested else None
     rank = rank_of(ranker, request, item_number)
     return Explanation(
-        request.user_id, item_number, request.history, rank, baseline, attributions, measured, fitting
+        request.user_id,
+        item_number,
+        request.history,
+        rank,
+        baseline,
+        attributions,
+        measured,
+        fitting,
+        explained,
     )
 
 
