@@ -60,7 +60,7 @@ def _sayings(tree: ast.Module) -> Iterator[ast.expr]:
     """Expressions whose texts a person may come to read."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            name = ast.unparse(node.exc.func)
+            name = _name(node.exc.func)
             if name in ERRORS:
                 yield from node.exc.args[:1]
             elif name.islower():  # a function that makes the error
@@ -73,7 +73,7 @@ def _sayings(tree: ast.Module) -> Iterator[ast.expr]:
 
 def _handed_over(call: ast.Call) -> Iterator[ast.expr]:
     yield from (keyword.value for keyword in call.keywords if keyword.arg in HANDED)
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    name = _name(call.func)
     if name == "append" and isinstance(call.func, ast.Attribute) and _is_list(call.func.value):
         yield from call.args
     if name in ("progress", "check_budget") and len(call.args) == 2:
@@ -85,7 +85,12 @@ def _target(node: ast.Assign | ast.AugAssign) -> ast.expr:
 
 
 def _is_list(node: ast.expr) -> bool:
-    return ast.unparse(node).rstrip("s") in LISTS
+    return _name(node).rstrip("s") in LISTS
+
+
+def _name(node: ast.expr) -> str:
+    """The name, or the last part of a dotted one; "" for anything else."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _templates(node: ast.expr, functions: list[ast.FunctionDef]) -> Iterator[str]:
@@ -126,7 +131,7 @@ def _is_said(text: str) -> bool:
 
 def _names(node: ast.AST) -> set[str]:
     """The functions that are called in an expression, and the constants that it names."""
-    calls = {ast.unparse(own.func).split(".")[-1] for own in ast.walk(node) if isinstance(own, ast.Call)}
+    calls = {_name(own.func) for own in ast.walk(node) if isinstance(own, ast.Call)}
     names = {own.id for own in ast.walk(node) if isinstance(own, ast.Name)}
     return {name for name in calls if name.startswith(("_", *MAKERS))} | {
         name for name in names if name.strip("_").isupper()
@@ -143,7 +148,7 @@ def _named() -> dict[str, list[ast.AST]]:
                 found.setdefault(node.name, []).append(node)
         for statement in tree.body:
             if isinstance(statement, ast.Assign):
-                found.setdefault(ast.unparse(statement.targets[0]), []).append(statement.value)
+                found.setdefault(_name(statement.targets[0]), []).append(statement.value)
     return found
 
 

@@ -154,7 +154,7 @@ def test_lists_from_elsewhere_say_that_nothing_can_be_explained_and_lead_to_them
     ranked[["item_id", "rank"]].assign(user_id=first_user(model)).to_csv(path, index=False)
     lists = import_recommendations(Workspace.open(own_shop.home), own_shop.dataset, path, "Theirs")
     app = open_page("explain", model=lists.record.id)
-    assert "no reason can be worked out" in texts(app)
+    assert "nothing can be asked of that model itself" in texts(app)
     assert not app.error and not app.exception
     app.button(key="empty_imported").click().run()
     assert app.title[0].value == "Explore"

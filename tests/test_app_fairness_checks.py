@@ -64,6 +64,7 @@ def test_nothing_is_probed_or_simulated_before_it_is_asked_for(own_shop: BuiltWo
     assert not app.exception and not app.error
 
 
+@pytest.mark.slow
 def test_probes_on_the_page_are_those_of_the_core(own_wider_shop: BuiltWorkspace) -> None:
     app = part(own_wider_shop, "attribute", "gender")
     app.button(key="leakage_run").click().run()

@@ -26,6 +26,7 @@ from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
 from recsys_core.actions.reasons import explain_item
+from recsys_core.actions.surrogates import surrogate_of
 from recsys_core.actions.words import words_of_item
 from recsys_core.data.dataset import FloatArray
 from recsys_core.data.split import histories
@@ -36,6 +37,7 @@ from recsys_core.explain.explanation import Explanation
 from recsys_core.explain.history import Attributions
 from recsys_core.explain.model_report import ModelReport
 from recsys_core.explain.standing import Change
+from recsys_core.explain.surrogate import Surrogate
 from recsys_core.explain.words import WordChain
 from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.paired_groups import GroupGain
@@ -147,6 +149,12 @@ def concepts(
 def model_report(model: LoadedModel, n_people: int) -> ModelReport:
     """What a whole model goes by; raises what `describe_model` raises."""
     return describe_model(model, n_people)
+
+
+@_kept(KEPT_COUNTS)
+def surrogate(lists: LoadedModel, k: int) -> Surrogate:
+    """A ranker that was taught lists made elsewhere; raises what `surrogate_of` raises."""
+    return surrogate_of(lists, k)
 
 
 def wish_list(workspace: Workspace, model: LoadedModel, wish: str, k: int) -> pd.DataFrame:

@@ -130,12 +130,7 @@ def mass_by_group(
     everybody = np.flatnonzero(members)
     labels = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
     known = histories(data, model.data.split, "test").take(everybody)
-    inputs, codes = _inputs(model, known, own), pd.Index(shown).get_indexer(pd.Index(labels))
-    told = associations(inputs.has[np.flatnonzero(codes >= 0)], codes[codes >= 0].astype(np.int64))
-    chosen = told.strongest()
-    proxies = tuple(_proxy(inputs.named[number], float(told.strength[number])) for number in chosen)
-    items = np.unique(np.concatenate([np.zeros(0, np.int64), *(inputs.items[number] for number in chosen)]))
-    columns = [inputs.columns[number] for number in chosen if inputs.columns[number] >= 0]
+    told = _proxies(_inputs(model, known, own), labels, shown)
     drawn = np.sort(np.random.default_rng(DRAWN_BY).permutation(len(everybody))[:MOST_PEOPLE])
     listed, questions = about_first_items(ranker, known.take(drawn))
     asked = drawn[listed]
@@ -143,15 +138,35 @@ def mass_by_group(
         members_of(model.data, everybody[asked]), (by,), "attributions", members, topic=model.record.id
     )
     hidden = hidden_in(workspace, model.data, answer)
-    masses = attribute_mass(ranker, questions, own, items, columns)
+    masses = attribute_mass(ranker, questions, own, told.items, told.columns)
     if not masses.any():
-        return AttributeMass(bool(own), proxies, (), NOTHING_MOVES)
+        return AttributeMass(bool(own), told.named, (), NOTHING_MOVES)
     record_answer(workspace, model.data, answer, hidden)
-    even = np.array([np.isin(np.unique(question.history), items).mean() for question in questions])
-    groups = [group for group in shown if group not in hidden[by]]
+    even = np.array([np.isin(np.unique(question.history), told.items).mean() for question in questions])
     rows = [_group("", masses, even)]
+    groups = [group for group in shown if group not in hidden[by]]
     rows += [_group(group, masses[inside], even[inside]) for group, inside in _inside(labels[asked], groups)]
-    return AttributeMass(bool(own), proxies, tuple(rows), "")
+    return AttributeMass(bool(own), told.named, tuple(rows), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The proxies by name, the items that they stand for, and the columns of those that are attributes."""
+
+    named: tuple[Proxy, ...]
+    items: IntArray
+    columns: list[int]
+
+
+def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str]) -> _Told:
+    """The inputs that go most strongly with the groups that may be shown."""
+    codes = pd.Index(shown).get_indexer(pd.Index(labels))
+    told = associations(inputs.has[np.flatnonzero(codes >= 0)], codes[codes >= 0].astype(np.int64))
+    chosen = told.strongest()
+    items = np.unique(np.concatenate([np.zeros(0, np.int64), *(inputs.items[number] for number in chosen)]))
+    columns = [inputs.columns[number] for number in chosen if inputs.columns[number] >= 0]
+    named = tuple(_proxy(inputs.named[number], float(told.strength[number])) for number in chosen)
+    return _Told(named, items, columns)
 
 
 def _proxy(named: tuple[str, str], strength: float) -> Proxy:

@@ -15,7 +15,7 @@ from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.decomposition import Decomposition, Term, decompose
 from recsys_core.fairness.disclosure import Conditions
 from recsys_core.fairness.gap_members import GapMembers, gap_members
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.groups import forms_groups
 from recsys_core.fairness.result import AuditSettings, GapRow
 from recsys_core.fairness.worst_subgroup import (
     FEWEST_IN_A_HALF,
@@ -123,16 +123,10 @@ def usable_attributes(model: LoadedModel) -> tuple[str, ...]:
         DataError: there is none.
     """
     users = model.data.dataset.users
-    usable = list[str]()
-    for name in map(str, users.columns.drop("user_id")):
-        try:
-            group_labels(users, name)
-        except DataError:
-            continue
-        usable.append(name)
+    usable = tuple(name for name in map(str, users.columns.drop("user_id")) if forms_groups(users, name))
     if not usable:
         raise DataError("no attribute of the people can form groups, so there is no subgroup to search")
-    return tuple(usable)
+    return usable
 
 
 def worst_subgroup_of(

@@ -123,7 +123,9 @@ def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
     """
     least = minimum_group(workspace)
     if n < least:
-        raise DataError(f"insufficient data: {who} are fewer than {least} people, of whom nothing is shown")
+        raise DataError(
+            f"insufficient data: this is about fewer than {least} people, of whom nothing is shown"
+        )
 
 
 def members_of(data: LoadedDataset, numbers: Sequence[int] | NDArray[np.int64]) -> Members:

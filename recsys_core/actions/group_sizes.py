@@ -5,7 +5,7 @@ import numpy as np
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.group_answers import GroupAnswer, hidden_in, record_answer
 from recsys_core.errors import DataError
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.groups import forms_groups
 from recsys_core.store.workspace import Workspace
 
 
@@ -16,7 +16,7 @@ def hidden_sizes(workspace: Workspace | None, data: LoadedDataset) -> dict[str, 
     audits show, and audits from then on against the sizes.
     """
     everybody = np.ones(data.dataset.n_users, dtype=np.bool_)
-    attributes = tuple(name for name in data.attributes if _forms_groups(data, name))
+    attributes = tuple(name for name in data.attributes if forms_groups(data.dataset.users, name))
     if not attributes:
         return {}
     answers = [GroupAnswer(everybody, attributes, "sizes")]
@@ -35,11 +35,3 @@ def hidden_sizes(workspace: Workspace | None, data: LoadedDataset) -> dict[str, 
     for answer, _ in held:
         record_answer(workspace, data, answer, hidden)
     return hidden
-
-
-def _forms_groups(data: LoadedDataset, attribute: str) -> bool:
-    try:
-        group_labels(data.dataset.users, attribute)
-    except DataError:
-        return False
-    return True

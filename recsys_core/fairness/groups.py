@@ -61,6 +61,15 @@ def group_labels(users: pd.DataFrame, by: str) -> pd.Series:
     return labels.set_axis(users["user_id"]).rename(by)
 
 
+def forms_groups(users: pd.DataFrame, by: str) -> bool:
+    """Whether people can be told apart by an attribute, or by several crossed."""
+    try:
+        group_labels(users, by)
+    except DataError:
+        return False
+    return True
+
+
 def attribute_names(users: pd.DataFrame, by: str) -> list[str]:
     """The columns that `by` names: itself, or the parts between its asterisks.
 
