@@ -82,6 +82,10 @@ PARTS = {
         (("audit_speed",), ("audit_calibration",), ("audit_attack",)),
         (("audit_attack", "--tables", "100"),),
     ),
+    "waits": Part(
+        "what the pages Fairness and Report wait for on The Complete Journey and MovieLens-1M",
+        (("page_waits", "complete-journey"), ("page_waits", "movielens-1m", ML_1M)),
+    ),
     "growth": Part("how time and memory grow from 100 k to 10 M interactions", (("growth",),)),
 }
 
