@@ -34,7 +34,7 @@ SIZES = ("n_items", "n_reached", "n_merited")
 
 @dataclass(frozen=True, slots=True)
 class ItemsAsked:
-    """How the item side is counted: places of each list, resamples of people, their seed, and who is shown."""
+    """How the item side is counted: places of a list, resamples, their seed, the fewest people shown."""
 
     k: int
     draws: int

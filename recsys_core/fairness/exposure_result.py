@@ -79,7 +79,7 @@ class ItemGroupRow:
         group: the group.
         n_items: items that have a part in it.
         catalogue_share: its part of the catalogue.
-        n_reached: people on whose list it is; None where these are fewer than `minimum_group`, but not nobody.
+        n_reached: people on whose list it is; None where there are some, but fewer than `minimum_group`.
         n_merited: people who have a held-out item of it; None likewise, and where it would give such away.
     """
 
