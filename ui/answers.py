@@ -37,6 +37,7 @@ from recsys_core.fairness.findings import AuditPlan
 from recsys_core.fairness.paired_groups import GroupGain
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from recsys_core.store.workspace import Workspace
+from ui import cache
 from ui.state import AsOf
 
 KEPT_EXPLANATIONS = 200
@@ -245,7 +246,7 @@ def _concepts(
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_AUDITS)
 def _model_report(_model: LoadedModel, model_id: str, n_people: int) -> ModelReport:
-    return describe_model(_model, n_people)
+    return describe_model(_model, n_people, workspace=cache.workspace())
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_WISHES)

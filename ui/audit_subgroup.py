@@ -7,6 +7,7 @@ from recsys_core.actions.causes import worst_subgroup_of
 from recsys_core.actions.models import LoadedModel
 from recsys_core.fairness.result import AuditResult
 from recsys_core.fairness.worst_subgroup import DEEPEST, WorstSubgroup
+from ui import cache
 from ui.audit_answers import on_request
 from ui.audit_names import attribute_name, group_name, in_a_row
 from ui.components import metric_name, table
@@ -41,7 +42,13 @@ def draw_subgroup(model: LoadedModel, result: AuditResult, attributes: list[str]
         words,
         ":material/manage_search:",
         lambda: worst_subgroup_of(
-            model, tuple(attributes), asked.metric, depth, draws=asked.draws, seed=asked.seed
+            model,
+            tuple(attributes),
+            asked.metric,
+            depth,
+            draws=asked.draws,
+            seed=asked.seed,
+            workspace=cache.workspace(),
         ),
     )
     if found is not None:

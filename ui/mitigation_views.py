@@ -8,6 +8,7 @@ import streamlit as st
 
 from recsys_core.actions.mitigation import RERANKED, Chosen, Mitigation, keep_mitigated, mitigate
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
 from ui import cache
@@ -203,4 +204,4 @@ def _draw_keep(model: LoadedModel, found: Mitigation, ranker: Chosen) -> None:
 def _mitigated(
     _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
 ) -> tuple[Mitigation, Chosen]:
-    return mitigate(_model, by, metric=metric, seed=seed)
+    return mitigate(_model, by, metric=metric, seed=seed, minimum=minimum_group(cache.workspace()))

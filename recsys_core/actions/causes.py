@@ -8,6 +8,7 @@ import pandas as pd
 from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.decomposition import Decomposition, decompose
@@ -130,17 +131,30 @@ def worst_subgroup_of(
     attributes: tuple[str, ...],
     metric: str = "ndcg@10",
     depth: int = 2,
-    fewest: int = FEWEST_IN_A_HALF,
+    fewest: int | None = None,
     draws: int = 1000,
     seed: int = 0,
+    workspace: Workspace | None = None,
 ) -> WorstSubgroup:
     """The worst-served conjunction of groups by half of the people, as the other half sees it.
+
+    Args:
+        model: an opened model.
+        attributes: by which people are told apart.
+        metric: such as `ndcg@10`.
+        depth: how many attributes a subgroup may name at most.
+        fewest: people that a subgroup has in each half; None = 30, or the privacy threshold if it is higher.
+        draws: bootstrap resamples.
+        seed: of halves and draws.
+        workspace: whose privacy threshold counts.
 
     Raises:
         ConfigError: no such metric, or a setting out of bounds.
         DataError: an attribute that can't form groups, or no subgroup with enough people.
     """
-    search = Search(attributes, depth, fewest, draws, seed)
+    least = minimum_group(workspace)
+    asked = max(least, FEWEST_IN_A_HALF) if fewest is None else fewest
+    search = Search(attributes, depth, asked, draws, seed, least)
     data = model.data.dataset
     return find_worst_subgroup(per_person_table(data, model.test, metric), data.users, search)
 

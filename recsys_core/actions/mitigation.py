@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys_core.actions.kept_models import KEPT_K, keep_model
 from recsys_core.actions.loaded import LoadedModel
+from recsys_core.actions.mitigation_kept import NOTHING_KEPT, KeptWork
 from recsys_core.actions.mitigation_people import Halves, halves_of
 from recsys_core.actions.mitigation_training import TrainedVariant, trained_model
 from recsys_core.actions.side_effects import (
@@ -29,6 +30,7 @@ from recsys_core.fairness.mitigation import (
     frontier,
     option_of_others,
 )
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import one_each
 from recsys_core.pipeline import Progress, TrainedModel, item_facts
@@ -92,7 +94,14 @@ class Mitigation:
 
 
 def check_mitigation(
-    model: LoadedModel, by: str, specs: tuple[str, ...], metric: str, max_loss: float, draws: int, seed: int
+    model: LoadedModel,
+    by: str,
+    specs: tuple[str, ...],
+    metric: str,
+    max_loss: float,
+    draws: int,
+    seed: int,
+    minimum: int = SMALLEST_GROUP,
 ) -> None:
     """Refuses what `mitigate` would refuse, before anything is trained for it.
 
@@ -102,7 +111,7 @@ def check_mitigation(
     check_settings(max_loss, draws)
     per_person(metric, NOBODYS_RANKS)
     _trial(model, specs, metric)
-    halves_of(model, by, seed)
+    halves_of(model, by, seed, minimum)
 
 
 def mitigate(
@@ -115,6 +124,8 @@ def mitigate(
     seed: int = 0,
     progress: Progress = lambda share, message: None,
     variants: Sequence[TrainedVariant] = (),
+    minimum: int = SMALLEST_GROUP,
+    kept: KeptWork = NOTHING_KEPT,
 ) -> tuple[Mitigation, Chosen]:
     """The frontier of re-rankings by group and of other trainings, and what was chosen.
 
@@ -131,6 +142,8 @@ def mitigate(
         seed: of halves and draws.
         progress: told how far it is.
         variants: the model trained in other ways, each for everybody or nobody.
+        minimum: fewest people of a group that may be shown.
+        kept: what an earlier call that was stopped has finished.
 
     Raises:
         DataError: an attribute that can't form groups, or fewer than two groups with people enough.
@@ -140,9 +153,9 @@ def mitigate(
     per_person(metric, NOBODYS_RANKS)
     data, split = model.data.dataset, model.data.split
     trial, rerankings = _trial(model, specs, metric)
-    halves = halves_of(model, by, seed)
+    halves = halves_of(model, by, seed, minimum)
     options = (*rerankings, *(variant.name for variant in variants))
-    fitted, shown = _both_halves(model, trial, rerankings, variants, halves, metric, progress)
+    fitted, shown = _both_halves(model, trial, rerankings, variants, halves, metric, progress, kept)
     own, n_groups = halves.codes[halves.showing], len(halves.groups)
     points = frontier(
         fitted, halves.codes[halves.fitting], shown, own, n_groups, max_loss, draws, seed, len(variants)
@@ -159,7 +172,7 @@ def mitigate(
         points=points,
         n_fitting=len(halves.fitting),
         n_showing=len(halves.showing),
-        side_effects=group_changes(model, by, halves.showing, shown[0], after, draws, seed),
+        side_effects=group_changes(model, by, halves, shown[0], after, draws, seed, minimum),
         items=item_changes(
             evaluate(model.ranker, data, split, "test"), evaluate(ranker, data, split, "test")
         ),
@@ -180,12 +193,18 @@ def _both_halves(
     halves: Halves,
     metric: str,
     progress: Progress,
+    kept: KeptWork,
 ) -> tuple[FloatArray, FloatArray]:
     """[n_options, n] what each person of either half gets under each re-ranking, then each training."""
     data, split = model.data.dataset, model.data.split
 
     def values(part: Literal["valid", "test"], people: IntArray) -> FloatArray:
-        reranked = values_under(trial, data, split, part, people, rerankings, metric)
+        reranked = kept.values(
+            f"{part} reranked",
+            people,
+            rerankings,
+            lambda: values_under(trial, data, split, part, people, rerankings, metric),
+        )
         trained = [values_of(own.learned.ranker, data, split, part, people, metric) for own in variants]
         return np.stack([*reranked, *trained])
 

@@ -31,8 +31,14 @@ class Halves:
     codes: IntArray
 
 
-def halves_of(model: LoadedModel, by: str, seed: int) -> Halves:
+def halves_of(model: LoadedModel, by: str, seed: int, minimum: int = SMALLEST_GROUP) -> Halves:
     """Who chooses and who shows: everybody with held-out items, cut in two by the seed.
+
+    Args:
+        model: whose people.
+        by: an attribute, or several crossed.
+        seed: of the halves.
+        minimum: fewest people of a group that may be shown.
 
     Raises:
         DataError: an attribute that can't form groups, or fewer than two groups with people enough.
@@ -41,12 +47,12 @@ def halves_of(model: LoadedModel, by: str, seed: int) -> Halves:
     people = np.flatnonzero((split.valid_row >= 0) & (split.test_row >= 0))
     drawn = np.random.default_rng(seed).permutation(people)
     fitting, showing = np.sort(drawn[: len(people) // 2]), np.sort(drawn[len(people) // 2 :])
-    groups = _groups(labels, fitting, showing, by)
+    groups = _groups(labels, fitting, showing, by, minimum)
     codes = pd.Index(groups).get_indexer(pd.Index(labels.astype(str))).astype(np.int64)
     return Halves(fitting, showing, tuple(groups), codes)
 
 
-def _groups(labels: pd.Series, fitting: IntArray, showing: IntArray, by: str) -> list[str]:
+def _groups(labels: pd.Series, fitting: IntArray, showing: IntArray, by: str, minimum: int) -> list[str]:
     """The groups that may be shown in each half and have people enough there.
 
     Raises:
@@ -55,14 +61,14 @@ def _groups(labels: pd.Series, fitting: IntArray, showing: IntArray, by: str) ->
     halves = [labels.iloc[people].reset_index(drop=True) for people in (fitting, showing)]
     groups = [str(group) for group in labels.cat.categories if group != UNKNOWN]
     for half in halves:
-        hidden = hidden_groups({by: half}, SMALLEST_GROUP)[by]
+        hidden = hidden_groups({by: half}, minimum)[by]
         counts = half.astype(str).value_counts()
         groups = [
             group for group in groups if group not in hidden and int(counts.get(group, 0)) >= FEWEST_IN_A_HALF
         ]
     if len(groups) < 2:
         raise DataError(
-            f"{by} has fewer than 2 groups of {FEWEST_IN_A_HALF} people in each half of those who have "
-            "held-out items, so there is no gap to close"
+            f"{by} has fewer than 2 groups of {max(minimum, FEWEST_IN_A_HALF)} people in each half of those "
+            "who have held-out items, so there is no gap to close"
         )
     return groups

@@ -7,6 +7,7 @@ import numpy as np
 
 from recsys_core.actions.causes import usable_attributes
 from recsys_core.actions.loaded import LoadedModel
+from recsys_core.actions.mitigation_people import Halves
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.split import histories
 from recsys_core.fairness.exposure_groups import POPULARITY, item_groups
@@ -51,22 +52,41 @@ class ItemGroupChange:
 def group_changes(
     model: LoadedModel,
     by: str,
-    showing: IntArray,
+    halves: Halves,
     before: FloatArray,
     after: FloatArray,
     draws: int,
     seed: int,
+    minimum: int = SMALLEST_GROUP,
 ) -> tuple[GroupChange, ...]:
-    """The change for every group of every attribute among the showing people."""
+    """The change for every group of every attribute among the showing people.
+
+    A group that the other half has too few of isn't shown either: beside an audit of everybody these few
+    could be worked out.
+
+    Args:
+        model: whose people.
+        by: whose gap was to be closed; it comes first.
+        halves: who shows, and who chose.
+        before: [n] what each of those who show gets from the lists as they are.
+        after: [n] what each of them gets at the chosen point.
+        draws: bootstrap resamples.
+        seed: of the resampling.
+        minimum: fewest people of a group that may be shown.
+    """
     users = model.data.dataset.users
     names = dict.fromkeys([by, *usable_attributes(model)])
-    labels = {name: group_labels(users, name).iloc[showing].reset_index(drop=True) for name in names}
-    hidden = hidden_groups(labels, SMALLEST_GROUP)
+    everybody = {name: group_labels(users, name) for name in names}
+    labels, others = (
+        {name: own.iloc[people].reset_index(drop=True) for name, own in everybody.items()}
+        for people in (halves.showing, halves.fitting)
+    )
+    hidden, too_few = hidden_groups(labels, minimum), hidden_groups(others, minimum)
     rows = list[GroupChange]()
     for name, own in labels.items():
         for group in map(str, own.cat.categories):
             inside = np.asarray(own.astype(str) == group)
-            if group not in hidden[name] and inside.any():
+            if group not in hidden[name] | too_few[name] and inside.any():
                 change = paired_change(before[inside], after[inside], draws, seed)
                 rows.append(GroupChange(name, group, int(inside.sum()), change))
     return tuple(rows)
