@@ -32,7 +32,7 @@ def main() -> int:
         _write(
             workspace,
             journey.id,
-            AuditSettings(("age", "income", "household_size"), metric="ndcg@100"),
+            AuditSettings(("age", "income", "household_size", "activity"), metric="ndcg@100"),
             ("provider", "category", "popularity"),
             "complete-journey",
         )

@@ -4,7 +4,7 @@ import streamlit as st
 
 from recsys_core.actions.models import LoadedModel, list_source
 from ui import cache, state
-from ui.components import EXPLORE, context_bar, empty_state, errors_as_sentences, page_header, refusal
+from ui.components import context_bar, errors_as_sentences, page_header, refusal
 from ui.model_report import draw_model_report
 from ui.people import history_table
 from ui.person_finder import choose_person
@@ -14,10 +14,11 @@ from ui.reason_concepts import draw_concepts
 from ui.reason_curves import draw_curves
 from ui.reason_export import evidence_button
 from ui.reason_influence import draw_influence
+from ui.reason_lists import draw_list_reasons
+from ui.reason_methods import draw_side_by_side
 from ui.reason_part_views import (
     draw_components,
     draw_contrast,
-    draw_side_by_side,
     draw_smallest_change,
     draw_without_history,
 )
@@ -89,9 +90,7 @@ context = context_bar(needs_model=True)
 if context is not None and context.model is not None:
     loaded = cache.model(context.model)
     if loaded.ranker.score_kind == "imported":
-        empty_state(
-            "explain.imported", "explain.imported_why", "explain.imported_go", EXPLORE, "empty_imported"
-        )
+        draw_list_reasons(loaded, context)
     else:
         context = choose_person(loaded)
         if context.user is not None:

@@ -18,6 +18,7 @@ from ui.job_rows import (
     resume_button,
     state_badge,
 )
+from ui.messages import in_words
 from ui.text import duration, plain, t, when
 
 
@@ -61,7 +62,7 @@ def _ended_table(jobs: list[JobRecord]) -> pd.DataFrame:
             t("jobs.column_state"): [t(f"jobs.state_{job.state}") for job in jobs],
             t("jobs.column_started"): [when(job.started_at_s or job.created_at_s) for job in jobs],
             t("jobs.column_took"): [duration(_took_s(job)) for job in jobs],
-            t("jobs.column_error"): [plain(job.error or "") for job in jobs],
+            t("jobs.column_error"): [plain(in_words(job.error or "")) for job in jobs],
         }
     )
 

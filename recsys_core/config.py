@@ -145,10 +145,11 @@ class TransformerSettings(AttentionSettings):
     """Causal self-attention over ids and texts."""
 
     block: Literal["sasrec", "ligr", "hstu"] = "sasrec"
-    event_type: bool = True  # these four where the data know them
+    event_type: bool = True  # these five where the data know them
     strength: bool = True
     time: bool = True
     request_time: bool = False  # tells of the item that comes: figures with it are of protocol T
+    reviews: bool = True  # what was written at events, where there is a text encoder
     place: bool = True  # a vector for how many items came before
     teachers: Annotated[str, Field(max_length=2_000)] = ""  # names or ids of trained models, with commas
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of what is learned comes from them
@@ -195,6 +196,8 @@ class ProfileSettings(NeuralSettings):
     attributes: Annotated[str, Field(max_length=400)] = (
         ""  # those of people that may enter: "age_band,region"
     )
+
+    reviews: bool = True  # what was written at events, where there is a text encoder
 
     @property
     def allowed_attributes(self) -> list[str]:
@@ -306,7 +309,8 @@ class Environment(BaseSettings):
     Attributes:
         home: folder of the workspace.
         database_url: of a catalogue elsewhere.
-        audit_people: whether Fairness leads on to the people behind a group; false shows groups alone.
+        audit_people: whether pages show single people: behind a group on Fairness, on Explore, Explain and
+            Compare; false shows groups alone.
     """
 
     model_config = SettingsConfigDict(env_prefix="RECLENS_", frozen=True)

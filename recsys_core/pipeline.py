@@ -22,29 +22,29 @@ from recsys_core.config import (
     EaseSettings,
     EnsembleSettings,
     NeuralSettings,
+    ProfileSettings,
     Settings,
+    TransformerSettings,
 )
 from recsys_core.data.dataset import Dataset
-from recsys_core.data.reviews import item_texts
+from recsys_core.data.reviews import item_texts, written_in_training
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors, encode_texts
 from recsys_core.encoder.images import ImageVectors, encode_images
+from recsys_core.encoder.kept import HalfArray
 from recsys_core.encoder.pictures import image_files
 from recsys_core.encoder.text import EncoderOptions
+from recsys_core.encoder.written import encode_written
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.explanation import verify_method
 from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import default_method
-from recsys_core.explain.knowledge import item_knowledge
-from recsys_core.fairness.exposure_groups import item_groups
 from recsys_core.fairness.groups import attribute_names, group_labels
-from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.evaluation import Evaluation, evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.ratings import RatingErrors, rating_errors
 from recsys_core.ranker.registry import fit_counting_ranker
-from recsys_core.ranker.rerank import ItemFacts, ItemSets, Reranker, category_shares, parse_reranking
 from recsys_core.trainer.cross_encoder import learn_cross_encoder
 from recsys_core.trainer.ensembles import fit_ensemble
 from recsys_core.trainer.groups import PeopleGroups
@@ -134,6 +134,30 @@ def encode_items(
         lambda share: progress(share, "Reading the items' texts"),
         options,
     )
+
+
+def encode_reviews(
+    dataset: Dataset,
+    split: Split,
+    settings: NeuralSettings,
+    text: TextVectors | None,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+) -> HalfArray | None:
+    """What was written at events, for rankers that read it; None where nobody wrote or no text is read."""
+    reads = isinstance(settings, TransformerSettings | ProfileSettings) and settings.reviews
+    if not reads or text is None or not dataset.written:
+        return None
+    found = encode_written(
+        dataset.written,
+        written_in_training(dataset, split),
+        text,
+        device,
+        cache,
+        lambda share: progress(share, "Reading what people wrote"),
+    )
+    return found if found.shape[1] else None
 
 
 def encode_pictures(
@@ -284,6 +308,7 @@ def learn(
     with processes.first_goes_ahead():  # the others find its texts in the cache
         encoder = tuned_encoder(dataset, split, settings, seed, device, cache, _scaled(progress, 0.0, 0.05))
         text = encode_items(dataset, split, encoder, device, cache, _scaled(progress, 0.05, 0.05), options)
+        written = encode_reviews(dataset, split, settings, text, device, cache, _scaled(progress, 0.05, 0.05))
         images = encode_pictures(dataset, settings, device, cache, _scaled(progress, 0.05, 0.05))
     ranker, log = train_neural_ranker(
         dataset,
@@ -299,6 +324,7 @@ def learn(
         groups,
         members,
         images,
+        written,
     )
     return Learned(ranker, text, log, images)
 
@@ -327,42 +353,6 @@ def _counted(dataset: Dataset, split: Split, settings: Settings, seed: int) -> R
     if isinstance(settings, EaseSettings):
         check_ease_memory(dataset.n_items, free_bytes(torch.device("cpu")))
     return fit_counting_ranker(settings, histories(dataset, split, "valid"), dataset.n_items, seed)
-
-
-def reranker_of(ranker: Ranker, dataset: Dataset, split: Split, spec: str) -> Reranker:
-    """The re-ranking that a text like `mmr:0.3` asks for, with what it needs to know of the items.
-
-    Raises:
-        ConfigError: there is no such re-ranking, or the data have nothing for it to go by.
-    """
-    return Reranker(parse_reranking(spec), item_facts(ranker, dataset, split, (spec,)))
-
-
-def item_facts(ranker: Ranker, dataset: Dataset, split: Split, specs: Sequence[str]) -> ItemFacts:
-    """What these re-rankings need to know of the items.
-
-    Raises:
-        ConfigError: there is no such re-ranking.
-        DataError: no items have the attribute that one of them names, or the value.
-    """
-    named = dict.fromkeys(group for spec in specs if (group := parse_reranking(spec).group))
-    known = item_knowledge(ranker, dataset, split)
-    return ItemFacts(
-        known.vectors, category_shares(dataset), known.popularity, _item_sets(dataset, split, tuple(named))
-    )
-
-
-def _item_sets(dataset: Dataset, split: Split, names: tuple[str, ...]) -> ItemSets:
-    """The items that are named as `attribute=value`; who is partly in a group is in it."""
-    n_people = item_popularity(histories(dataset, split, "valid"), dataset.n_items).n_people
-    members = np.zeros((len(names), dataset.n_items + 1), dtype=bool)
-    for row, name in enumerate(names):
-        attribute, _, value = name.partition("=")
-        found = item_groups(dataset.items, attribute, n_people)
-        if value not in found.groups:
-            raise DataError(f"no item's {attribute} is '{value}'; there are: {', '.join(found.groups[:20])}")
-        members[row] = found.membership[:, found.groups.index(value)] > 0
-    return ItemSets(names, members)
 
 
 def _scaled(progress: Progress, start: float, span: float) -> Progress:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes in; see the Makefile
@@ -11,9 +12,13 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before ranx comes in: compili
 
 import pytest
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
+from command import Command
+from small_groups import build_small_groups
 from wider_shop import build_wider_shop
 
+from recsys_core import pipeline
 from recsys_core.actions import disclosures
+from recsys_core.actions.models import train
 
 # Whole files that `make quick` leaves out: pages opened one by one, and statistics of many simulated worlds.
 SLOW_FILES = (
@@ -24,7 +29,7 @@ SLOW_FILES = (
     *("test_group_answers", "test_bundles", "test_app_settings", "test_surrogate", "test_baseline_choice"),
     *("test_cli_training", "test_leakage_command", "test_encoder_int8", "test_rating_audit", "test_cohorts"),
     *("test_group_objectives", "test_app_frame", "test_comparisons", "test_cli_reasons", "test_app_words"),
-    *("test_app_concepts", "test_app_refusals"),
+    *("test_app_concepts", "test_app_refusals", "test_app_lists", "test_differencing", "test_no_raw_ids"),
 )
 
 
@@ -106,6 +111,24 @@ def hostile(kept_hostile: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch) -> Bu
     """The dashboard's workspace is full of hostile names."""
     monkeypatch.setenv("RECLENS_HOME", str(kept_hostile.home))
     return kept_hostile
+
+
+@pytest.fixture(scope="session")
+def kept_clubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 people, one club of seven, lists of two systems, and a model; nothing may be changed in it."""
+    folder = tmp_path_factory.mktemp("clubs")
+    workspace, dataset, _ = build_small_groups(folder / "home", folder / "files")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "verify_method", partial(pipeline.verify_method, n_people=5))
+        train(workspace, dataset, "item-knn", "knn", "quick")
+    return folder / "home"
+
+
+@pytest.fixture
+def clubs(kept_clubs: Path, tmp_path: Path) -> Command:
+    """The command on a copy of that workspace."""
+    shutil.copytree(kept_clubs, tmp_path / "home")
+    return Command(tmp_path / "home")
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_lists_from_elsewhere_say_that_nothing_can_be_explained_and_lead_to_them
     ranked[["item_id", "rank"]].assign(user_id=first_user(model)).to_csv(path, index=False)
     lists = import_recommendations(Workspace.open(own_shop.home), own_shop.dataset, path, "Theirs")
     app = open_page("explain", model=lists.record.id)
-    assert "no reason can be worked out" in texts(app)
+    assert "nothing can be asked of that model itself" in texts(app)
     assert not app.error and not app.exception
     app.button(key="empty_imported").click().run()
     assert app.title[0].value == "Explore"
@@ -242,3 +242,16 @@ def test_badge_that_is_earned_names_the_rivals_that_lost() -> None:
         "Over 250 people, the exact sum beat a random order, the latest items first, the most "
         "popular items first and the most similar items first beyond chance, by both kinds of removal."
     )
+
+
+def test_where_people_may_not_be_seen_the_whole_model_is_explained_and_nobody(
+    shop: BuiltWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = open_model(Workspace.open(shop.home), shop.item_knn).data.dataset.users["user_id"]
+    monkeypatch.setenv("RECLENS_AUDIT_PEOPLE", "false")
+    app = open_page("explain", model=shop.item_knn, user=str(users.iloc[0]))
+    assert not app.exception and not app.error
+    assert [one.value for one in app.info if "groups only" in one.value]
+    assert "person" not in [one.key for one in app.selectbox]
+    assert {"explain_item", "person_search"}.isdisjoint(one.key for one in (*app.selectbox, *app.text_input))
+    assert not app.toggle(key="explain_whole_run").value

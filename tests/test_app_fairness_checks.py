@@ -1,11 +1,14 @@
 """Fairness: what the model knows of an attribute, and whether what the audit says holds."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import streamlit as st
 from app_workspace import BuiltWorkspace, in_chinese, open_page, texts
 from streamlit.testing.v1 import AppTest
 
+from recsys_core.actions.attribution_mass import AttributeMass, GroupMass, Mass, Proxy
 from recsys_core.actions.audit_checks import (
     Band,
     FeedbackLoop,
@@ -29,8 +32,9 @@ from ui.audit_checks import (
     suspicious_sentence,
 )
 from ui.audit_leakage import enough_shuffles, leak_sentences, leaks_table
+from ui.audit_mass import mass_sentence, mass_table, proxies_sentence
 from ui.audit_membership import membership_sentence
-from ui.charts_checks import probe_plot, rounds_plot
+from ui.charts_checks import mass_plot, probe_plot, rounds_plot
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +64,7 @@ def test_nothing_is_probed_or_simulated_before_it_is_asked_for(own_shop: BuiltWo
     assert not app.exception and not app.error
 
 
+@pytest.mark.slow
 def test_probes_on_the_page_are_those_of_the_core(own_wider_shop: BuiltWorkspace) -> None:
     app = part(own_wider_shop, "attribute", "gender")
     app.button(key="leakage_run").click().run()
@@ -109,6 +114,16 @@ def probe(auc: float, p_value: float) -> Probe:
     return Probe(60, 90, auc, auc - 0.1, auc + 0.1, 0.5, 0.58, p_value)
 
 
+def share(value: float) -> Mass:
+    return Mass(value, value - 0.05, value + 0.05)
+
+
+MASS = AttributeMass(
+    True,
+    (Proxy("item", "i1", 0.42), Proxy("category", "Poetry", 0.3)),
+    (GroupMass("", 150, share(0.2), share(0.3), 0.1), GroupMass("old", 60, share(0.25), share(0.35), 0.12)),
+    "",
+)
 FOUND = Leakage(
     "age",
     (
@@ -117,17 +132,38 @@ FOUND = Leakage(
         GroupLeak("few", None, None, "insufficient data"),
     ),
     FlipEffect(150, 10, 0.9, 0.8, 0.25, {"old": 0.85, "young": 0.95}),
+    MASS,
 )
 
 
 def test_probes_of_several_groups_are_adjusted_for_each_other() -> None:
     leaks = leaks_table(FOUND)
     assert leaks["p_adjusted"].tolist() == pytest.approx([0.02, 0.04])
-    leaks = leaks_table(Leakage("age", (*FOUND.groups, FOUND.groups[1]), None))
+    leaks = leaks_table(Leakage("age", (*FOUND.groups, FOUND.groups[1]), None, MASS))
     assert leaks["p_adjusted"].tolist() == pytest.approx([0.03, 0.08, 0.08])
     first, second, _ = leak_sentences(leaks)
     assert "can be told from the model (AUC 0.800" in first
     assert "isn't told from the model beyond chance" in second
+
+
+def test_mass_is_told_by_group_with_intervals() -> None:
+    told = mass_sentence(MASS)
+    assert "Over 150 people 20% of what moves their first item lies on the attribute itself" in told
+    assert "(95 % 15% to 25%), and 30% on its proxies (95 % 25% to 35%)" in told
+    blind = replace(MASS, reads=False)
+    assert mass_sentence(blind).startswith("The model doesn't read the attribute, so nothing lies on it.")
+    table = mass_table(MASS)
+    assert table["group"].tolist() == ["everybody", "old"]
+    assert table["attribute_share"].tolist() == [0.2, 0.25] and table["even"].tolist() == [0.1, 0.12]
+    attribute, proxies, even = mass_plot(table, "Share", ("on it", "on proxies", "even")).data
+    assert list(attribute.x) == [0.2, 0.25] and list(attribute.error_x.array) == pytest.approx([0.05, 0.05])
+    assert list(proxies.x) == [0.3, 0.35] and list(even.x) == [0.1, 0.12]
+
+
+def test_proxies_are_named_by_title_and_none_is_said_in_words() -> None:
+    told = proxies_sentence(MASS.proxies, {"i1": "A <b>title</b>"})
+    assert told.startswith("2 proxies") and "Poetry (0.30)" in told and "<b>" not in told
+    assert "no proxies" in proxies_sentence((), {})
 
 
 @pytest.mark.parametrize(("n_groups", "shuffles"), [(2, 99), (5, 99), (6, 199), (10, 199), (30, 999)])
@@ -163,6 +199,11 @@ def test_flips_are_counted_and_named() -> None:
     assert changes_table(found)["flips"].tolist() == ["yes", "no", "yes"]
     assert changes_table(found)["without_flagged"].iloc[2] == "not tested"
     assert not any("u0" in str(cell) for cell in changes_table(found).to_numpy().ravel())
+
+
+def test_where_no_verdict_flips_that_is_said() -> None:
+    told = suspicious_sentence(flagged(3, ("disparity", "disparity"), ("equivalent", "equivalent")))
+    assert "Without them no verdict changes: all 2 stay as they are." in told
 
 
 def test_where_nobody_is_flagged_no_verdict_can_change() -> None:

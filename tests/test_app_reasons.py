@@ -142,6 +142,12 @@ def test_all_methods_stand_side_by_side_when_they_are_asked(shop: BuiltWorkspace
     alone = attributions_of(model, user, None, "leave-one-out").values
     history = model.data.dataset.titles[question_about(model, user, None, "test").history]
     assert table["Leave-one-out"].iloc[0] == pytest.approx(alone[history == item].sum())
+    trust = shown(app, "Sum and badge of each method, or of each baseline").set_index("way")
+    assert trust.index.tolist() == table.columns.tolist()[1:]
+    assert trust["badge"].eq("Not verified").all() and trust["relative_delta"]["Leave-one-out"] == "–"
+    own = trust["reason"].iloc[0]
+    assert own == "Tested on 20 people; the badge needs 200, so it is withheld."
+    assert "was not tested on this model" in trust["reason"]["Leave-one-out"]
     assert not app.exception and not app.error
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from app_workspace import BuiltWorkspace, open_page
+from app_workspace import BuiltWorkspace, in_chinese, open_page
 
 from recsys_core.actions.models import LoadedModel, open_model, request_for
 from recsys_core.store.workspace import Workspace
@@ -75,4 +75,15 @@ def test_a_link_to_what_cannot_be_explained_is_refused_in_chinese(
         "seen": f"“{title}”已在此人的历史中，因此不是列表的候选。",
     }[wrong]
     assert error.value == f"{says}\n\n请修改后重试。"
+    assert not app.exception
+
+
+@pytest.mark.slow
+def test_what_the_core_refuses_is_told_in_the_language_of_the_page(shop: BuiltWorkspace) -> None:
+    english = open_page("explore", model=shop.item_knn)
+    english.segmented_control(key="explore_mode").set_value("new").run()
+    english.text_input(key="explore_wish").set_value("chess").run()
+    app = in_chinese(english, "explore", "explore_mode", "explore_wish")
+    (error,) = app.error
+    assert error.value == "此模型不读文本，因此不能满足愿望；请训练一个带编码器的模型。\n\n请修改后重试。"
     assert not app.exception

@@ -7,12 +7,12 @@ import streamlit as st
 from app_workspace import BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
-from recsys_core.actions.causes import decompose_gaps
+from recsys_core.actions.causes import GapParts, decompose_gaps
 from recsys_core.actions.models import open_model
-from recsys_core.fairness.decomposition import Term
+from recsys_core.fairness.decomposition import Decomposition, FactorTerm, Term
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
-from ui.why_views import parts_table, share_sentence, waterfall
+from ui.why_views import parts_table, share_sentence, shares_plot, shares_table, waterfall
 
 HEADING = "Where the gaps come from"
 
@@ -60,6 +60,49 @@ def test_the_table_has_the_figures_of_the_core(kept_shop: BuiltWorkspace) -> Non
 
 def test_the_share_of_length_is_told_with_its_interval() -> None:
     assert share_sentence(Term(0.914, 0.7, 1.2)).endswith("go with 91% of the gap (95 % from 70% to 120%).")
+
+
+def gap_parts(share: Term | None) -> GapParts:
+    """A gap of −0.2 of which length has half, with or without shares."""
+    one = Term(-0.1, -0.15, -0.05)
+    factor = FactorTerm("history_length", one, 5.0, 9.0, 0.0, share)
+    parts = Decomposition(Term(-0.2, -0.3, -0.1), (factor,), one, one, share, share, (), 50, 60)
+    return GapParts(None, parts)  # type: ignore[arg-type]
+
+
+def test_every_share_of_a_gap_has_its_interval_in_table_and_chart() -> None:
+    own = gap_parts(Term(0.5, 0.25, 0.75))
+    table = parts_table(own)
+    assert table["share"].tolist() == [0.5, 0.5, 1.0]
+    assert table["share_low"].tolist()[:2] == [0.25, 0.25] and np.isnan(table["share_low"].iloc[2])
+    assert table["share_high"].tolist()[:2] == [0.75, 0.75]
+    shares = shares_table(own)
+    assert shares["part"].tolist() == [
+        "Length and what follows from it",
+        "Length of the history",
+        "Left between people who are alike",
+    ]
+    (marks,) = shares_plot(shares, "Share").data
+    assert list(marks.x) == [0.5] * 3
+    assert list(marks.error_x.array) == list(marks.error_x.arrayminus) == [0.25] * 3
+
+
+def test_of_a_gap_that_may_be_none_no_shares_are_told() -> None:
+    own = gap_parts(None)
+    assert shares_table(own).empty
+    assert parts_table(own)["share_low"].isna().all()
+
+
+def test_the_page_draws_the_shares_or_says_why_not(own_shop: BuiltWorkspace) -> None:
+    app = audited(own_shop)
+    app.button(key="why_run").click().run()
+    own = decompose_gaps(
+        open_model(Workspace.open(own_shop.home), own_shop.item_knn), AuditSettings(("region",), "hr@50")
+    )
+    first = sorted(own, key=lambda one: one.gap.verdict != "disparity")[0]
+    drawn = any(one.proto.alt.startswith("Parts as shares of the gap") for one in app.dataframe)
+    assert drawn == (first.parts.share is not None)
+    assert drawn != ("aren't told as shares" in texts(app))
 
 
 def test_the_waterfall_ends_with_the_sum() -> None:

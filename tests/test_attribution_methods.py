@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from one_of_each import N_ITEMS, NEURAL, bert4rec
 
 from recsys_core.data.dataset import Histories
-from recsys_core.errors import ConfigError
 from recsys_core.explain.attributions import Baseline, Method, Options
 from recsys_core.explain.history import METHODS, attribute, attribute_many, default_method, methods_of
-from recsys_core.explain.quadrature import clenshaw_curtis, gauss_legendre, nested_rules
 from recsys_core.explain.scoring import Explained, Question, item_scores, removed
 from recsys_core.explain.twin import KeptGelu, twin
 from recsys_core.ranker.neighbours import fit_item_knn
@@ -206,67 +204,6 @@ def test_a_mask_is_a_baseline_where_a_ranker_has_one():
     assert found.baseline_score == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (Options(baseline="mask"), r"lacks the baseline 'mask'; it has padding, mean-item, other-people"),
-        (Options(baseline="other-people"), "made of other people's histories; padding"),
-        (Options(baseline="mean-item", others=Histories.of([[]])), "made of other people's histories"),
-        (Options(baseline="removed"), "integrated-gradients has no baseline 'removed'; it has padding"),
-        (Options(n_steps=50, budget=49), "50 histories, more than the budget of 49"),
-    ],
-)
-def test_a_baseline_or_budget_that_does_not_fit_names_what_does(options: Options, message: str):
-    with pytest.raises(ConfigError, match=message):
-        attribute(small_transformer(N_ITEMS), QUESTION, "integrated-gradients", options)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"n_steps": 513}, "n_steps is 513; a path has 1 to 512 points"),
-        ({"n_steps": 0}, "n_steps is 0"),
-        ({"max_relative_delta": 0.0}, "max_relative_delta is 0"),
-        ({"n_draws": 5}, "n_draws is 5; write an even number from 4"),
-        ({"n_draws": 2}, "n_draws is 2"),
-    ],
-)
-def test_options_out_of_bounds_are_refused(changes: dict[str, float], message: str):
-    with pytest.raises(ConfigError, match=message):
-        Options(**changes)  # pyright: ignore[reportArgumentType]
-
-
-@pytest.mark.parametrize(
-    ("question", "message"),
-    [
-        (replace(QUESTION, item_number=16), "item number 16 isn't in the catalogue, which has 1 to 15"),
-        (replace(QUESTION, item_number=0), "item number 0 isn't in the catalogue"),
-        (replace(QUESTION, explained="margin"), "a margin is over another item"),
-        (replace(QUESTION, rival=2), "only a margin is"),
-        (replace(QUESTION, explained="margin", rival=7), "no margin over itself"),
-        (replace(QUESTION, explained="margin", rival=99), "item number 99 isn't"),
-    ],
-)
-def test_a_question_that_makes_no_sense_is_refused(question: Question, message: str):
-    with pytest.raises(ConfigError, match=message):
-        attribute(small_transformer(N_ITEMS), question, "leave-one-out")
-
-
-def test_thirteen_items_are_too_many_for_exact_shapley_values():
-    long = Question(np.arange(1, 14), 15, np.arange(1, 14))
-    ranker = small_transformer(N_ITEMS, max_length=13)
-    with pytest.raises(ConfigError, match=r"13 different items.* at most 12; shapley-sampling"):
-        attribute(ranker, long, "shapley-exact")
-
-
-def test_draws_beyond_the_budget_are_refused_with_what_fits():
-    """Four different items: 2 + 3 a draw, so 98 histories are enough for 32 draws."""
-    ranker, options = small_transformer(N_ITEMS), Options(n_draws=64, budget=98)
-    with pytest.raises(ConfigError, match=r"194 histories, more than the budget of 98; up to 32 draws fit"):
-        attribute(ranker, QUESTION, "shapley-sampling", options)
-    assert attribute(ranker, QUESTION, "shapley-sampling", replace(options, n_draws=32)).n_steps == 32
-
-
 def test_attention_rollout_shares_out_one_and_warns():
     """All that the last place takes comes from the history; a mask behind it keeps its own part."""
     for name, highest in (("transformer", 1.0), ("ligr", 1.0), ("bert4rec", 0.99)):
@@ -326,47 +263,6 @@ def test_a_long_history_does_not_lose_a_place():
     found = attribute(ranker, question, "gradient-x-input")
     expected = captum_by_layer(LayerGradientXActivation, ranker, question)
     np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("n", [2, 4, 8, 16])
-def test_clenshaw_curtis_is_exact_for_polynomials(n: int):
-    """∫₀¹ x^m = 1 / (m + 1) for all m up to n."""
-    points = (1 - np.cos(np.pi * np.arange(n + 1) / n)) / 2
-    for m in range(n + 1):
-        assert clenshaw_curtis(n) @ points**m == pytest.approx(1 / (m + 1), abs=1e-12)
-
-
-def test_nested_rules_look_nowhere_twice_and_integrate():
-    """∫₀¹ t^m = 1 / (m + 1), to what the first 11 points leave, and by more points to rounding."""
-    known = np.zeros(0)
-    for number, rule in enumerate(nested_rules()):
-        known = np.concatenate([known, rule.positions])
-        assert np.diff(np.sort(known)).min() > 1e-12
-        assert known.min() >= 0
-        assert known.max() <= 1
-        assert len(known) == len(rule.weights)
-        for m in range(5):
-            slack = 2e-3 if number == 0 else 1e-5 if number == 1 else 1e-10
-            assert rule.weights @ known**m == pytest.approx(1 / (m + 1), abs=slack)
-    assert len(known) == 641
-
-
-def test_the_first_nested_rule_is_exact_where_a_plain_one_of_as_many_points_is_not():
-    """The pole that norms of layers have: ∫₀¹ dt / ((t − ¼)² + 1/16) = 4 (arctan 3 + arctan 1)."""
-
-    def bump(t: FloatArray) -> FloatArray:
-        return 1 / ((t - 0.25) ** 2 + 1 / 16)
-
-    exact = 4 * (np.arctan(3) + np.arctan(1))
-    first, plain = next(nested_rules()), gauss_legendre(11)
-    assert first.weights @ bump(first.positions) == pytest.approx(exact, rel=1e-12)
-    assert plain.weights @ bump(plain.positions) != pytest.approx(exact, rel=1e-6)
-
-
-def test_gauss_legendre_is_exact_up_to_twice_its_points():
-    rule = gauss_legendre(4)
-    for m in range(8):
-        assert rule.weights @ rule.positions**m == pytest.approx(1 / (m + 1), abs=1e-12)
 
 
 def test_a_twin_gives_what_its_ranker_gives_and_learns_nothing(ranker: NeuralRanker):

@@ -1,94 +1,35 @@
 """One journey in a real browser: upload → map → train → a person → why → audit → download."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from browser import chromium_page, dashboard, downloaded, needs_chromium
+from playwright.sync_api import Page, expect
 
-from recsys_core.actions.jobs import cancel_job, list_jobs
 from recsys_core.data.simulate import ShopSize, simulate_shop
-from recsys_core.store.workspace import Workspace
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = shutil.which("chromium") or ""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 180_000  # one action on a machine that does other things as well
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """The dashboard on an empty workspace, started by its own command."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("home with a space")
-    command = [
-        sys.executable,
-        "-m",
-        "recsys_core.cli",
-        "serve",
-        "--port",
-        str(port),
-        "--workspace",
-        str(home),
-    ]
-    log = (tmp_path_factory.mktemp("log") / "server.txt").open("w")
-    server = subprocess.Popen(
-        command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "LANG": "C.UTF-8"}
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
-        _end_jobs(home)
+    """The dashboard on an empty workspace."""
+    home, log = tmp_path_factory.mktemp("home with a space"), tmp_path_factory.mktemp("log") / "server.txt"
+    with dashboard(home, log) as address:
+        yield address
 
 
 @pytest.fixture
 def page(address: str, tmp_path: Path) -> Generator[Page]:
-    """A page in Chromium; a request to any other host fails the test, and what it saw last is kept."""
-    elsewhere: list[str] = []
-
-    def note(request: Request) -> None:
-        if not request.url.startswith((address, "data:", "blob:", address.replace("http", "ws"))):
-            elsewhere.append(request.url)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(locale="en-GB", viewport={"width": 1440, "height": 1200})
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("request", note)
+    """A page in Chromium that asks nobody but the dashboard."""
+    with chromium_page(address, tmp_path / "last.png") as page:
         yield page
-        page.screenshot(path=tmp_path / "last.png", full_page=True)
-        browser.close()
-    assert elsewhere == []
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium on the PATH")
 def test_from_upload_to_downloaded_audit(page: Page, address: str, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     files = _ratings_like_movielens(tmp_path)
     page.goto(f"{address}/data?lang=en")
     _upload_with_one_column_mapped_by_hand(page, files)
@@ -99,9 +40,7 @@ def test_from_upload_to_downloaded_audit(page: Page, address: str, tmp_path: Pat
     assert {row["attribute"] for row in figures["by_group"]} == {"gender"}
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium on the PATH")
 def test_wrong_upload_is_one_sentence_and_keeps_nothing(page: Page, address: str, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     (tmp_path / "broken.csv").write_bytes(b"\x00\x01\x02" * 500)
     page.goto(f"{address}/data?lang=en")
     page.locator(".st-key-data_view button, .st-key-upload_interactions").first.wait_for()
@@ -147,11 +86,9 @@ def _audit_by_gender(page: Page) -> tuple[str, dict[str, list[dict[str, object]]
     page.get_by_role("link", name="Fairness").click()
     expect(page.locator(".st-key-fairness_by")).to_contain_text("gender")
     page.locator(".st-key-fairness_run button:enabled").click()
-    texts: list[str] = []
-    for key in ("fairness_report", "fairness_json"):
-        with page.expect_download() as download:
-            page.locator(f".st-key-{key} button").click()
-        texts.append(Path(download.value.path()).read_text(encoding="utf-8"))
+    texts = [
+        downloaded(page, key).read_text(encoding="utf-8") for key in ("fairness_report", "fairness_json")
+    ]
     return texts[0], json.loads(texts[1])
 
 
@@ -185,23 +122,3 @@ def _type(page: Page, key: str, text: str) -> None:
     box = page.locator(f".st-key-{key} input")
     box.fill(text)
     box.press("Enter")
-
-
-def _end_jobs(home: Path) -> None:
-    """A job outlives the server that started it, as it should; not the test, though."""
-    workspace = Workspace.open(home)
-    for job in list_jobs(workspace):
-        if job.is_active:
-            cancel_job(workspace, job.id)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], patience_s: float = 120) -> None:
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.3)
-    raise TimeoutError(f"the dashboard did not answer; exit code {server.poll()}")

@@ -119,6 +119,27 @@ def test_another_baseline_is_named_and_adds_up_from_another_score(reclens: Comma
     assert total == pytest.approx(other["score"] - other["baseline_score"], abs=abs(other["delta"]) + 1e-6)
 
 
+def test_drawn_values_have_standard_errors_and_more_draws_make_them_smaller(reclens: Command) -> None:
+    words = ("explain", "net", "--user", "u003", "--method", "shapley-sampling", "--draws")
+    few, many = (reclens.json(*words, draws) for draws in ("4", "400"))
+    errors = [max(row["standard_error"] for row in found["attributions"]) for found in (few, many)]
+    assert few["n_steps"] == 4 and many["n_steps"] == 400
+    assert errors[1] < errors[0]
+    assert "standard_error" in reclens.run(*words, "4").stdout
+
+
+def test_steps_that_are_asked_for_are_taken(reclens: Command) -> None:
+    found = reclens.json("explain", "net", "--user", "u003", "--steps", "7")
+    assert found["n_steps"] == 7 and found["cost"]["forward"] >= 7
+
+
+def test_roll_out_says_that_it_is_no_attribution(reclens: Command) -> None:
+    words = ("explain", "net", "--user", "u003", "--method", "attention-rollout")
+    (warning,) = reclens.json(*words)["warnings"]
+    assert "it is no attribution" in warning
+    assert f"note: {warning}" in reclens.run(*words).stdout
+
+
 def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -> None:
     """Of items a to e, e was touched by all six people, d by five and so on."""
     rows = [
@@ -160,6 +181,14 @@ def test_somebody_without_a_history_is_explained_by_popularity(tmp_path: Path) -
         (["describe", "knn", "--people", "3"], "at least 11"),
         (["describe", "knn", "--people", "30", "--language", "fr"], "no language 'fr'; languages are en, zh"),
         (["explain", "knn", "--user", "u003", "--baseline", "mask"], "counts has no baseline 'mask'"),
+        (["explain", "knn", "--user", "u003", "--method", "gradient-shap"], "methods that do: counts"),
+        (["explain", "net", "--user", "u003", "--method", "counts"], "methods that do: integrated-gradients"),
+        (["explain", "net", "--user", "u003", "--steps", "600"], "a path has 1 to 512 points"),
+        (["explain", "net", "--user", "u003", "--draws", "5"], "an even number from 4"),
+        (
+            ["explain", "net", "--user", "u003", "--method", "shapley-sampling", "--draws", "1000000"],
+            "more than the budget of 50,000; up to ",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(reclens: Command, words: list[str], sentence: str) -> None:

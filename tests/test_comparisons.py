@@ -10,13 +10,14 @@ import pytest
 from command import Command
 
 from recsys_core.actions import comparisons
-from recsys_core.actions.comparisons import compare_models, values_of
+from recsys_core.actions.comparisons import compare_models, popularity_values, values_of
 from recsys_core.actions.data import open_dataset
 from recsys_core.actions.loaded import MODEL_FILE, RANKS_FILE, LoadedModel
 from recsys_core.actions.models import evaluate_model, open_model
 from recsys_core.actions.samples import SAMPLE_FOLDER
 from recsys_core.data.simulate import ShopSize, simulate_shop, write_shop
 from recsys_core.files import read_json
+from recsys_core.ranker.evaluation import Part
 from recsys_core.ranker.kept_evaluation import from_columns
 from recsys_core.store.workspace import Workspace
 
@@ -214,3 +215,13 @@ def test_the_sample_that_an_earlier_version_kept_can_be_read():
     found = from_columns(ranks, "test", 10, kept["coverage"]["test"], math.nan)
     for metric in ("ndcg@10", "hr@10", "mrr@10", "coverage@10"):
         assert found.mean(metric) == pytest.approx(figures[metric])
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+@pytest.mark.parametrize("metric", ["ndcg@10", "hr@100", "auc", "serendipity@3", "novelty@10"])
+def test_one_order_for_everybody_tells_what_ranking_by_popularity_finds(
+    workspace: Workspace, part: Part, metric: str
+):
+    model = open_model(workspace, "popularity")
+    found = popularity_values(model.data, metric, part)
+    np.testing.assert_array_equal(found, values_of(model, metric, part))

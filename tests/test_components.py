@@ -32,6 +32,7 @@ CONTEXT = EventContext(
     np.array([1e6, 2e6, 2.5e6]),
     np.full(3, np.nan),
     np.zeros((3, 0), dtype=np.int64),
+    np.zeros(3, dtype=np.int64),
 )
 QUESTION = Question(
     np.array([3, 1, 4]), 7, np.array([1, 3, 4]), CONTEXT, Askers(np.array([[1]]), np.array([3e6]))
@@ -123,6 +124,7 @@ def changed_by_hand(ranker: TransformerRanker, absent: set[str]) -> float:
         np.full(3, np.nan) if "time" in absent else CONTEXT.timestamps_s,
         CONTEXT.dwell_s,
         CONTEXT.contexts,
+        CONTEXT.texts,
     )
     known = Histories(question.history, np.array([0, 3]), context, question.askers)
     scores = other.score(known)

@@ -53,11 +53,12 @@ BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     ("lstm", "n_layers"): (["1", "8"], ["0", "9"]),
     **{
         ("transformer", key): (["true", "false"], ["maybe", ""])
-        for key in ("event_type", "strength", "time", "request_time", "place")
+        for key in ("event_type", "strength", "time", "request_time", "reviews", "place")
     },
     ("transformer", "teachers"): (["", "a,b", "x" * 2000], ["x" * 2001]),
     ("transformer", "teacher_share"): (["0.001", "1"], ["0", "1.1"]),
     **{(ranker, "attributes"): (["", "x" * 400], ["x" * 401]) for ranker in ("fusion", "hybrid")},
+    **{(ranker, "reviews"): (["true", "false"], ["maybe", ""]) for ranker in ("fusion", "hybrid")},
 }
 OF_ATTENTION = {"n_blocks": (["1", "24"], ["0", "25"]), "n_heads": (["1", "16"], ["0", "17"])}
 OF_EVERY_NEURAL_RANKER = {

@@ -254,6 +254,7 @@ def test_events_go_with_what_is_known_of_them() -> None:
         np.array([10.0, 20, 30]),
         np.zeros(3),
         np.zeros((3, 1), int),
+        np.array([1, 0, 2]),
     )
     known = Histories(
         np.array([5, 6, 7]), np.array([0, 3]), context, Askers(np.array([[4]]), np.array([99.0]))
@@ -262,6 +263,7 @@ def test_events_go_with_what_is_known_of_them() -> None:
     assert two[0].tolist() == [5, 6, 7, 8, 9] and two[1].tolist() == [5, 6, 7, 9, 1]
     assert two.context is not None and two.askers is not None
     assert two.context.types.tolist() == [1, 2, 3, 0, 0] * 2
+    assert two.context.texts.tolist() == [1, 0, 2, 0, 0] * 2
     assert np.isnan(two.context.timestamps_s[[3, 4, 8, 9]]).all()
     assert two.askers.attributes.tolist() == [[4], [4]]
 

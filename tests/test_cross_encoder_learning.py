@@ -25,10 +25,10 @@ from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.wishes import recommend_for_wish
 from recsys_core.trainer.checkpoints import load_ranker, save_ranker
+from recsys_core.trainer.clicks import draw_clicks
 from recsys_core.trainer.cross_encoder import (
     ReadingRecipe,
     best_weight,
-    draw_clicks,
     learn_to_read,
     new_cross_encoder,
     train_cross_encoder,

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,12 @@ from hand_made import WeightedSum, histories_in, random_histories, small_transfo
 from ranker_kit import CHECKS, N_ITEMS, Case
 from safetensors.torch import load_file, save_file
 from scipy.stats import zscore
+from two_data_sets import two_data_sets
 
-from recsys_core import pipeline
-from recsys_core.actions.data import ingest_shop
 from recsys_core.actions.jobs import submit_training
 from recsys_core.actions.models import list_for_user, open_model, train
 from recsys_core.config import SETTINGS, EnsembleSettings
 from recsys_core.data.dataset import Histories
-from recsys_core.data.simulate import ShopSize, simulate_shop, write_shop
 from recsys_core.errors import ConfigError, DataError, NotFoundError, StoreError
 from recsys_core.explain.history import attribute, default_method
 from recsys_core.explain.scoring import Question
@@ -244,14 +241,8 @@ def test_damaged_members_are_an_error(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A workspace with two data sets, and models of the first."""
-    files = tmp_path_factory.mktemp("files")
-    write_shop(simulate_shop(0, ShopSize(n_users=100, n_items=120, n_events=3_000)), files)
-    workspace = Workspace.open(tmp_path_factory.mktemp("home"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "verify_method", partial(pipeline.verify_method, n_people=3))
-        for name in ("shop", "other"):
-            ingest_shop(workspace, name, files)
+    """Two data sets, and models of both."""
+    with two_data_sets(tmp_path_factory) as workspace:
         for kind in ("transitions", "popularity"):
             train(workspace, "shop", kind, kind)
         train(workspace, "other", "popularity", "elsewhere")

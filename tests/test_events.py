@@ -48,7 +48,7 @@ def context(
     nothing = [NAN] * len(types)
     codes = np.array(types, dtype=np.int64)
     numbers = [np.array(values or nothing) for values in (strengths, times, None)]
-    return EventContext(codes, *numbers, codes[:, None])
+    return EventContext(codes, *numbers, codes[:, None], 0 * codes)
 
 
 def sequence(items: list[int], types: list[int], times: list[float] | None = None) -> Histories:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys_core.errors import DataError
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.groups import group_labels, in_reading_order
 
 
 def people(**attributes: list[str]) -> pd.DataFrame:
@@ -157,3 +157,18 @@ def test_person_named_twice_is_refused():
 def test_table_without_user_id_is_refused():
     with pytest.raises(DataError, match="no column user_id"):
         group_labels(pd.DataFrame({"gender": ["F", "M"]}), "gender")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["Under 15K", "15-24K", "50-74K", "100-124K", "250K+"],
+        ["Under 18", "18-24", "25-34", "56+"],
+        ["< $900", "$900-1,999", "$2,000-9K", "10K-900K", "1M+"],
+        ["1", "2", "5+"],
+        ["10 Main Street", "9 Main Street", "Anywhere"],  # not all are ranges, so by their letters
+        ["North", "South"],
+    ],
+)
+def test_ranges_are_in_the_order_of_where_they_begin(order: list[str]):
+    assert in_reading_order(order[::-1]) == order

@@ -1,20 +1,17 @@
 """Group figures of any command: what one answer showed, the next may not turn into a small group's figure."""
 
 import json
-import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from command import Command
-from small_groups import NOT_LISTED, build_small_groups, people
+from small_groups import NOT_LISTED, people
 
-from recsys_core import pipeline
 from recsys_core.actions.disclosures import keep_shown, shown_before
 from recsys_core.actions.group_answers import disclose, members_of
-from recsys_core.actions.models import open_model, train
+from recsys_core.actions.models import open_model
 from recsys_core.errors import DataError
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.disclosure import Shown, hidden_beside, packed
@@ -22,24 +19,6 @@ from recsys_core.fairness.result import AuditSettings
 from recsys_core.store.workspace import Workspace
 
 FIRST, SECOND = "First system", "Second system"
-
-
-@pytest.fixture(scope="module")
-def kept_clubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """240 people, one club of seven, lists of two systems, and a model."""
-    folder = tmp_path_factory.mktemp("clubs")
-    workspace, dataset, _ = build_small_groups(folder / "home", folder / "files")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "verify_method", partial(pipeline.verify_method, n_people=5))
-        train(workspace, dataset, "item-knn", "knn", "quick")
-    return folder / "home"
-
-
-@pytest.fixture
-def clubs(kept_clubs: Path, tmp_path: Path) -> Command:
-    """The command on a copy of that workspace."""
-    shutil.copytree(kept_clubs, tmp_path / "home")
-    return Command(tmp_path / "home")
 
 
 def suppressed(found: list[dict[str, object]], attribute: str) -> set[str]:

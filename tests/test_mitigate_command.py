@@ -22,12 +22,12 @@ from recsys_core.actions.mitigation_kept import KeptWork
 from recsys_core.actions.mitigation_runs import MITIGATE, MitigationPlan, run_mitigation, run_plan
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model, train
+from recsys_core.actions.reranking import reranker_of
 from recsys_core.config import make_settings
 from recsys_core.data.split import histories
 from recsys_core.errors import CancelledError, ConfigError, DataError, StoreError
 from recsys_core.fairness.exposure_groups import item_groups
 from recsys_core.metrics.popularity import item_popularity
-from recsys_core.pipeline import reranker_of
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.policy import Policy
 from recsys_core.ranker.policy_values import exposure_shares, values_under

@@ -16,6 +16,7 @@ from payload import Payload, record
 from small_groups import build_small_groups, people, person_id, values
 from streamlit.testing.v1 import AppTest
 
+from recsys_core.actions.data import LoadedDataset
 from recsys_core.store.workspace import Workspace
 
 SHIELD = "little"  # the group beside the rare club, whose size or mean would tell it
@@ -161,12 +162,12 @@ def fairness(clubs: Clubs, lang: str = "en") -> AppTest:
 def test_the_search_finds_what_a_page_would_give_away(
     clubs: Clubs, sent: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ui.charts_data
+    from ui import answers
 
-    def hide_nothing(labels: dict[str, pd.Series], minimum: int) -> dict[str, frozenset[str]]:
-        return {name: frozenset() for name in labels}
+    def hide_nothing(workspace: Workspace, data: LoadedDataset) -> dict[str, frozenset[str]]:
+        return {name: frozenset() for name in data.attributes}
 
-    monkeypatch.setattr(ui.charts_data, "hidden_groups", hide_nothing)
+    monkeypatch.setattr(answers, "hidden_sizes", hide_nothing)
     open_page("data")
     with pytest.raises(AssertionError, match=r"little|rare"):
         assert_nothing_given_away(sent)
@@ -222,6 +223,23 @@ def test_pages_without_people_tell_nothing_of_small_groups_and_name_nobody(
     assert not app.exception and not app.error
     assert_nothing_given_away(sent)
     assert_no_raw_ids(sent.texts)
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_where_people_may_not_be_seen_no_page_leads_to_one_by_any_way(
+    clubs: Clubs, sent: Payload, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    other = {"other": clubs.second} if page == "compare" else {}
+    open_page(page, model=clubs.first, user=person_id(3), **other)
+    allowed = list(sent.texts)
+    monkeypatch.setenv("RECLENS_AUDIT_PEOPLE", "false")
+    sent.messages.clear()
+    sent.offered.clear()
+    app = open_page(page, model=clubs.first, user=person_id(3), **other)
+    assert not app.exception and not app.error
+    assert any(person_id(4) in text for text in allowed)
+    assert any("This server shows groups only" in text for text in sent.texts)
+    assert_no_raw_ids([text.replace(person_id(3), "") for text in sent.texts])  # the link's own comes back
 
 
 def test_the_made_people_are_as_the_search_believes(clubs: Clubs) -> None:

@@ -207,6 +207,18 @@ def test_item_knn_without_shrinkage_is_the_cosine_of_scikit_learn():
     assert not found[:, 0].any()
 
 
+@pytest.mark.parametrize("name", ["item-knn", "ease", "transitions"])
+def test_the_score_of_one_item_is_its_column_to_the_last_bit(name: str):
+    (case,) = (case for case in CASES if case.name == name)
+    known = random_histories(4, 40, N_ITEMS, 9)
+    ranker = case.fit(known, N_ITEMS)
+    assert isinstance(ranker, NeighbourRanker)
+    asked = Histories.joined([known, Histories.of([[], [5, 5, 5], [0, 3, 0], list(range(1, 13))])])
+    scores = ranker.score(asked)
+    for item in range(1, N_ITEMS + 1):
+        assert ranker.score_of(asked, item).tolist() == scores[:, item].tolist()
+
+
 def test_item_knn_keeps_the_best_neighbours_of_each_item():
     histories = random_histories(seed=4, n=40, n_items=12, longest=8)
     everything = fit_item_knn(histories, 12, n_neighbours=12, shrinkage=1.0).weights.toarray()

@@ -167,7 +167,7 @@ def test_headline(verdicts: list[str], expected: str):
 
 
 def test_sentences_say_each_verdict_in_words():
-    assert sentence(GAP, RESULT) == "ndcg@10 is 0.0500, 50 % of the overall value, lower than for M."
+    assert sentence(GAP, RESULT) == "NDCG@10 is 0.0500, 50 % of the overall value, lower than for M."
     inconclusive = sentence(replace(GAP, verdict="inconclusive"), RESULT)
     assert inconclusive == "Too little data: only gaps from 0.0280 on are found reliably here."
     equivalent = sentence(replace(GAP, verdict="equivalent", reference="rest"), RESULT)
@@ -175,7 +175,9 @@ def test_sentences_say_each_verdict_in_words():
 
 
 def test_numbers_have_a_true_minus_and_no_negative_zero():
-    assert (number(-0.05), number(-0.00001), number(0.12345)) == ("−0.0500", "0.0000", "0.1235")
+    assert [number(value) for value in (-0.05, -0.00001, 0.12345, 9.99999, 243.9024)] == [
+        *("−0.0500", "0.0000", "0.1235", "10.0000", "243.90")
+    ]
 
 
 def test_small_p_values_are_bounds():

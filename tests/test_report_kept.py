@@ -168,7 +168,7 @@ def test_an_audit_of_an_earlier_version_gets_its_report_from_its_model(
 @pytest.mark.browser
 @pytest.mark.slow
 def test_the_page_opens_offline_and_asks_for_nothing(page: Path) -> None:
-    from test_browser_journey import CHROMIUM, FLAGS
+    from browser import CHROMIUM, FLAGS
 
     asked: list[str] = []
     with sync_playwright() as playwright:

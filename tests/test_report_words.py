@@ -71,28 +71,28 @@ def test_names_from_the_data_stay_text_in_chinese_too() -> None:
         ),
         (
             "insufficient data: fewer than 20 people with a non-zero hr@10",
-            "数据不足：hr@10 不为零的不足 20 人",
+            "数据不足：HR@10 不为零的不足 20 人",
         ),
         (
             "insufficient data: the reference, rest, has fewer than 20 people with a non-zero hr@10",
-            "数据不足：比较对象（其余所有人）中hr@10 不为零的不足 20 人",
+            "数据不足：比较对象（其余所有人）中HR@10 不为零的不足 20 人",
         ),
         (
             "missing attribute: 12 people, left out of every gap; insufficient data: fewer than 20 people "
             "with a non-zero ndcg@10",
-            "缺少该属性：12 人，不计入任何差距；数据不足：ndcg@10 不为零的不足 20 人",
+            "缺少该属性：12 人，不计入任何差距；数据不足：NDCG@10 不为零的不足 20 人",
         ),
         ("something that nobody has translated", "something that nobody has translated"),
     ],
 )
 def test_reasons_are_told_in_chinese(reason: str, said: str) -> None:
     assert ZH.reason(reason) == said
-    assert Words("en").reason(reason) == reason
+    assert Words("en").reason(reason) == reason.replace("hr@10", "HR@10").replace("ndcg@10", "NDCG@10")
 
 
 def test_every_reason_of_an_audit_is_known() -> None:
     from recsys_core.fairness.comparisons import NOBODY_ELSE, hidden_reason, insufficient_overall
-    from recsys_core.fairness.exposure import FEW_MERIT, WITH_FEW
+    from recsys_core.fairness.exposure import FEW_MERIT, NO_MERIT, WITH_FEW
     from recsys_core.fairness.result import AuditSettings
 
     settings = AuditSettings(("gender",))
@@ -101,6 +101,7 @@ def test_every_reason_of_an_audit_is_known() -> None:
         hidden_reason(settings),
         insufficient_overall(settings).reason,
         FEW_MERIT,
+        NO_MERIT,
         WITH_FEW,
     ]
     for reason in reasons:
@@ -110,7 +111,7 @@ def test_every_reason_of_an_audit_is_known() -> None:
 def test_the_question_is_asked_in_chinese() -> None:
     context = replace(CONTEXT, title="Audit of shop")
     asked = ZH.question(Evidence(context, Extras(question="q")), ("gender", "age"), "ndcg@10")
-    assert asked == "无论性别、年龄如何，shop 对人们的服务是否同样好（以 ndcg@10 衡量）？"
+    assert asked == "无论性别、年龄如何，shop 对人们的服务是否同样好（以 NDCG@10 衡量）？"
     assert ZH.question(Evidence(context, Extras()), ("gender",), "ndcg@10") == ""
 
 
@@ -123,3 +124,18 @@ def test_a_language_that_there_is_not_is_refused() -> None:
     assert checked_language("zh") == "zh"
     with pytest.raises(ConfigError, match="languages are en, zh"):
         checked_language("fr")
+
+
+def test_groups_that_share_a_reason_are_told_in_one_line_with_figures_as_people_write_them() -> None:
+    few, missing = "insufficient data: fewer than 20 people with a non-zero ndcg@10", "missing attribute"
+    rows = tuple(NotComputed("job", group, few) for group in ("clerk", "farmer", "writer"))
+    rows += (NotComputed("job", "unknown", f"{missing}: 1656 people, left out of every gap"),)
+    html = audit_html(replace(RESULT, not_computed=rows), CONTEXT)
+    told = "<b><bdi>clerk</bdi>, <bdi>farmer</bdi>, <bdi>writer</bdi></b>: "
+    assert f"{told}{few.replace('ndcg', 'NDCG')}</li>" in html
+    assert f"<b><bdi>unknown</bdi></b>: {missing}: 1,656 people, left out of every gap</li>" in html
+
+
+def test_the_report_says_when_it_was_made_to_the_minute() -> None:
+    assert Words("en").made("2026-11-22T14:09:55+00:00") == "2026-11-22 14:09 UTC"
+    assert Words("en").made("some day") == "some day"

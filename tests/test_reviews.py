@@ -1,4 +1,4 @@
-"""What people wrote joins the items' text and their own, and nothing of it comes from held-out events."""
+"""What people wrote joins the items' text, and nothing of it comes from held-out events."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,12 @@ from hand_made import tables
 
 from recsys_core.data.dataset import Dataset, build_dataset
 from recsys_core.data.mapping import guess_mapping
-from recsys_core.data.reviews import MAX_CHARACTERS, item_texts, person_texts
+from recsys_core.data.reviews import (
+    MAX_CHARACTERS,
+    item_texts,
+    training_reviews,
+    written_in_training,
+)
 from recsys_core.data.schema import Tables
 from recsys_core.data.split import leave_one_out
 from recsys_core.pipeline import encode_items
@@ -35,9 +40,10 @@ def test_reviews_of_training_join_the_items_text_the_newest_first():
     assert item_texts(dataset, leave_one_out(dataset)) == ["Alien. dull fine", "odd", "Cube", ""]
 
 
-def test_reviews_of_training_are_the_persons_text_the_newest_first():
+def test_texts_of_training_are_told_from_those_of_held_out_events():
     dataset = reviewed(WRITTEN)
-    assert person_texts(dataset, leave_one_out(dataset)) == ["odd fine", "dull"]
+    assert dataset.written == ("fine", "dull", "odd", "secret of c", "secret of d", "seen again")
+    assert written_in_training(dataset, leave_one_out(dataset)).tolist() == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize("event", [4, 5, 6], ids=["validation", "test", "after both"])
@@ -47,7 +53,6 @@ def test_what_was_written_at_a_held_out_event_changes_nothing(event: int):
     before, after = reviewed(WRITTEN), reviewed(others)
     split = leave_one_out(before)
     assert item_texts(before, split) == item_texts(after, split)
-    assert person_texts(before, split) == person_texts(after, split)
     assert not any("secret" in text or "again" in text for text in item_texts(before, split))
 
 
@@ -71,18 +76,19 @@ def test_without_times_reviews_come_in_the_order_that_the_seed_drew():
     for seed in range(5):
         split = leave_one_out(dataset, seed)
         trained = split.order[: split.train_length[0]]  # ann comes first
-        expected = [text for text in dataset.reviews.iloc[trained[::-1]] if text]
-        assert person_texts(dataset, split)[0] == " ".join(expected)
+        texts = np.array(["", *dataset.written])[dataset.events.context.texts]
+        told = training_reviews(dataset, split)
+        expected = [text for text in texts[trained[::-1]] if text]
+        assert told.loc[told["person"] == 0, "text"].tolist() == expected
 
 
 def test_a_data_set_without_reviews_keeps_the_items_own_texts():
     made = tables(PAIRS, list(range(len(PAIRS))))
     dataset = build_dataset(made)
     split = leave_one_out(dataset)
-    assert dataset.reviews is None
+    assert dataset.written == ()
     assert item_texts(dataset, split) == dataset.item_texts()
-    assert person_texts(dataset, split) == ["", ""]
-    assert reviewed([""] * len(PAIRS)).reviews is None
+    assert reviewed([""] * len(PAIRS)).written == ()
 
 
 def test_a_text_at_several_events_of_one_person_and_item_counts_once():
@@ -124,4 +130,3 @@ def test_reviews_come_through_an_import(tmp_path: Path):
     dataset = build_dataset(read_here(tmp_path, content.encode()).tables)
     split = leave_one_out(dataset)
     assert item_texts(dataset, split) == ["Too long, and loud Loved it", "很好看"]
-    assert person_texts(dataset, split) == ["Loved it", "很好看 Too long, and loud"]

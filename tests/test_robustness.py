@@ -149,6 +149,7 @@ def with_context(history: list[int]) -> Question:
         np.arange(n, dtype=np.float64),
         np.full(n, np.nan),
         np.zeros((n, 0), dtype=np.int64),
+        np.zeros(n, dtype=np.int64),
     )
     return Question(np.array(history), 9, np.array(history), context)
 

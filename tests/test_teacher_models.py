@@ -1,17 +1,14 @@
 """Models that teach others, as a person meets them: by name, in a workspace."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import pytest
+from two_data_sets import two_data_sets
 
-from recsys_core import pipeline
-from recsys_core.actions.data import ingest_shop
 from recsys_core.actions.jobs import submit_training
 from recsys_core.actions.models import open_model, train
 from recsys_core.data.dataset import Histories
-from recsys_core.data.simulate import ShopSize, simulate_shop, write_shop
 from recsys_core.errors import ConfigError, NotFoundError
 from recsys_core.store.workspace import Workspace
 
@@ -20,14 +17,8 @@ SMALL = ["encoder=none", "epochs=1", "max_length=8", "embedding_size=8", "n_bloc
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A workspace with two data sets, a transformer of each, and popularity of the first."""
-    files = tmp_path_factory.mktemp("files")
-    write_shop(simulate_shop(0, ShopSize(n_users=100, n_items=120, n_events=3_000)), files)
-    workspace = Workspace.open(tmp_path_factory.mktemp("home"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "verify_method", partial(pipeline.verify_method, n_people=3))
-        for name in ("shop", "other"):
-            ingest_shop(workspace, name, files)
+    """Two data sets, a transformer of each, and popularity of the first."""
+    with two_data_sets(tmp_path_factory) as workspace:
         train(workspace, "shop", "transformer", "teacher", changes=SMALL)
         train(workspace, "shop", "popularity", "popularity")
         train(workspace, "other", "transformer", "elsewhere", changes=SMALL)

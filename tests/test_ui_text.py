@@ -39,7 +39,9 @@ def test_both_languages_have_the_same_placeholders(page: str) -> None:
     differing = [
         entry
         for entry, message in catalogue("en", page).items()
-        if placeholders(message) != placeholders(chinese[entry]) and not entry.endswith("_one")
+        if placeholders(message) != placeholders(chinese[entry])
+        and not entry.endswith("_one")
+        and page != "messages"  # English endings are values there; see test_messages
     ]
     assert differing == []
 

@@ -174,7 +174,7 @@ def test_a_verification_is_a_job_as_well(own_shop: BuiltWorkspace, monkeypatch: 
     handed: list[object] = []
     workspace = Workspace.open(own_shop.home)
     monkeypatch.setattr("recsys_core.store.jobs.submit", lambda *given: handed.extend(given))
-    submit_verification(workspace, own_shop.popularity, ["counts"], people=5)
+    submit_verification(workspace, own_shop.popularity, ["counts"], people=12)
     _, kind, spec, _ = handed
     assert kind == "verify"
     told: list[float] = []
@@ -187,7 +187,7 @@ def test_a_verification_is_a_job_as_well(own_shop: BuiltWorkspace, monkeypatch: 
             return
 
     result = run_verification(workspace, spec, Reporter())  # pyright: ignore[reportArgumentType]
-    assert result["n_people"] == 5
+    assert result["n_people"] == 12
     assert told == sorted(told) and told[-1] == 1.0
 
 
@@ -195,7 +195,7 @@ def test_what_can_not_be_verified_is_refused_in_a_sentence(shop: BuiltWorkspace)
     reclens = Command(Path(shop.home))
     assert "no method 'guess'" in reclens.refusal("verify", shop.item_knn, "--method", "guess")
     assert "doesn't fit this ranker" in reclens.refusal(
-        "verify", shop.item_knn, "--method", "integrated-gradients", "--people", "3"
+        "verify", shop.item_knn, "--method", "integrated-gradients", "--people", "12"
     )
     assert "no attribute 'height'" in reclens.refusal("verify", shop.item_knn, "--cohort", "height=tall")
 

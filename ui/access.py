@@ -1,8 +1,8 @@
-"""Who may see people on pages about groups: what whoever runs the server says."""
+"""Who may see single people on pages: what whoever runs the server says."""
 
 from recsys_core.config import Environment
 
 
 def may_see_people() -> bool:
-    """Whether an audit may lead on to single people; where not, it shows large enough groups alone."""
+    """Whether pages may show single people, their lists and reasons; where not, large enough groups alone."""
     return Environment().audit_people

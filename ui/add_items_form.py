@@ -7,6 +7,7 @@ from recsys_core.config import SETTINGS, NeuralSettings
 from recsys_core.store.records import ModelRecord
 from ui import cache, imports, state
 from ui.components import errors_as_sentences
+from ui.messages import in_words
 from ui.text import safe, t
 
 
@@ -39,5 +40,5 @@ def _add(model: ModelRecord, given: imports.Given, name: str) -> None:
         t("train.added", n=len(done.item_ids), name=safe(done.record.name)), icon=":material/check_circle:"
     )
     if done.warning:
-        st.toast(safe(done.warning), icon=":material/warning:")
+        st.toast(safe(in_words(done.warning)), icon=":material/warning:")
     st.rerun()

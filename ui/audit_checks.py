@@ -62,7 +62,7 @@ def suspicious_sentence(found: WithoutFlagged) -> str:
         )
         told = [
             t("checks.flagged", n=found.n_flagged, users=f"{found.flagged.n_users:,}", reasons=reasons),
-            t("checks.flips", n=sum(gap.flips for gap in found.gaps), gaps=len(found.gaps)),
+            _flips(found),
         ]
     told += [
         t("checks.common", reason=_reason(name), share=f"{share:.0%}")
@@ -148,6 +148,12 @@ def feedback_sentence(found: FeedbackLoop) -> str:
     mean = {"before": f"{first.value.mean:.4f}", "after": f"{last.value.mean:.4f}"}
     told.append(t("checks.mean_goes", **mean))
     return in_a_row(told)
+
+
+def _flips(found: WithoutFlagged) -> str:
+    """The answer to the question of the heading: does a verdict change without them?"""
+    n, n_tested = sum(gap.flips for gap in found.gaps), len(found.gaps)
+    return t("checks.flips", n=n, gaps=n_tested) if n else t("checks.flips_none", n=n_tested)
 
 
 def _verdict(verdict: str) -> str:

@@ -1,4 +1,4 @@
-"""Does the model know, or use, who belongs to which group? Probes and flipped lists on Fairness."""
+"""Does the model know, or use, who belongs to which group? Probes, flipped lists and mass on Fairness."""
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +10,7 @@ from recsys_core.fairness.inference import holm
 from recsys_core.fairness.result import AuditResult
 from ui import cache
 from ui.audit_answers import is_for_the_command, on_request
+from ui.audit_mass import draw_mass
 from ui.audit_names import attribute_name, group_name
 from ui.charts_checks import probe_plot
 from ui.components import chart, table
@@ -57,6 +58,8 @@ def draw_leakage(model: LoadedModel, result: AuditResult, k: int) -> None:
     if found is not None:
         _draw_probes(found)
         _draw_flip(found.flip)
+        items = model.data.dataset.items
+        draw_mass(found.mass, dict(zip(items["item_id"], items["title"], strict=True)))
 
 
 def enough_shuffles(result: AuditResult, by: str) -> int:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from recsys_core.actions.causes import worst_subgroup_of
 from recsys_core.actions.models import LoadedModel
+from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
 from recsys_core.fairness.result import AuditResult
 from recsys_core.fairness.worst_subgroup import DEEPEST, WorstSubgroup
 from ui import cache
@@ -101,5 +102,7 @@ def _draw_table(found: WorstSubgroup) -> None:
         "ci_high": number(t("fairness.ci_high"), format="%+.4f"),
         "p_value": number("p", format="%.4f", help=t("causes.p_help")),
     }
-    alt = t("causes.subgroup")
-    table(subgroup_table(found), "subgroup_table", "subgroup.csv", alt=alt, column_config=columns)
+    numbers, alt = subgroup_table(found).dropna(axis="columns", how="all"), t("causes.subgroup")
+    table(numbers, "subgroup_table", "subgroup.csv", alt=alt, column_config=columns)
+    if found.ci_low is None:
+        st.caption(t("causes.subgroup_no_interval", least=FEWEST_ABOVE_ZERO))

@@ -111,6 +111,7 @@ def interval_plot(
             customdata=_intervals_in_words(table),
             hovertemplate="%{y}<br>%{x:.4f} %{customdata}<extra></extra>",
             showlegend=False,
+            cliponaxis=False,  # a group at 0 would be half a mark
         )
     )
     if overall is not None:

@@ -55,6 +55,52 @@ def probe_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str
     return figure
 
 
+def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]) -> go.Figure:
+    """One group a row: what lies on the attribute and on its proxies, and the proxies' even share.
+
+    Args:
+        table: `group`, `attribute_share`, `attribute_low`, `attribute_high`, the same of `proxies`, `even`.
+        value_title: of the value axis.
+        names: of the attribute, of its proxies, and of the even share.
+    """
+    labels = [literal(group) for group in table["group"]]
+    figure = go.Figure()
+    marks = (("attribute", ORANGE, "diamond", names[0]), ("proxies", BLUE, "circle", names[1]))
+    for part, colour, symbol, name in marks:
+        value = table[f"{part}_share"]
+        figure.add_scatter(
+            x=value,
+            y=labels,
+            mode="markers",
+            name=literal(name, 40),
+            marker={"size": 12, "color": colour, "symbol": symbol},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (table[f"{part}_high"] - value).to_list(),
+                "arrayminus": (value - table[f"{part}_low"]).to_list(),
+                "thickness": 2,
+                "width": 6,
+            },
+            hovertemplate=f"%{{y}}<br>{literal(name, 40)} %{{x:.1%}}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=table["even"],
+        y=labels,
+        mode="markers",
+        name=literal(names[2], 40),
+        marker={"size": 12, "color": GREY, "symbol": "line-ns-open", "line": {"width": 2, "color": GREY}},
+        hovertemplate=f"%{{y}}<br>{literal(names[2], 40)} %{{x:.1%}}<extra></extra>",
+    )
+    figure.update_xaxes(title=value_title, tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
+    )
+    height = FRAME_HEIGHT + ROW_HEIGHT * max(2, len(labels))
+    figure.update_layout(height=height, margin=MARGIN, legend=LEGEND)
+    return figure
+
+
 def rounds_plot(table: pd.DataFrame, round_title: str, gap_title: str, gini_title: str) -> go.Figure:
     """Gap and exposure Gini over rounds, one above the other; bands reach over all seeds.
 

@@ -1,6 +1,6 @@
 """Figures of a data set: how active people are, how popular items are, what people there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
 from recsys_core.fairness.groups import group_labels
-from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
+from recsys_core.fairness.suppression import hidden_groups
 from ui.charts import BLUE
 
 MOST_BARS = 24
@@ -54,11 +54,16 @@ def histogram(table: pd.DataFrame, x_title: str, y_title: str) -> go.Figure:
 
 
 def group_sizes(
-    users: pd.DataFrame, attributes: Sequence[str], minimum: int = SMALLEST_GROUP
+    users: pd.DataFrame, attributes: Sequence[str], hidden: Mapping[str, frozenset[str]] | None = None
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """How many people each group has, and why some attributes make no groups.
 
     Groups that are small, or that the sizes of the others would give away, have no size.
+
+    Args:
+        users: everybody.
+        attributes: whose groups.
+        hidden: the groups of each attribute that may not be shown; None = as if nothing else were shown.
 
     Returns:
         `attribute`, `group`, `n` and `share`, both missing where they are hidden; and a reason by attribute.
@@ -70,7 +75,8 @@ def group_sizes(
             labels[attribute] = group_labels(users, attribute)
         except DataError as error:
             refused[attribute] = str(error)
-    hidden = hidden_groups(labels, minimum) if labels else {}
+    if hidden is None:
+        hidden = hidden_groups(labels) if labels else {}
     rows = [
         (attribute, str(group), None if str(group) in hidden[attribute] else int(n))
         for attribute, groups in labels.items()

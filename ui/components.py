@@ -13,6 +13,7 @@ from recsys_core.errors import ConfigError, DataError, NotFoundError, NotTrained
 from recsys_core.store.records import DatasetRecord, ModelRecord
 from ui import cache, state
 from ui.exports import csv_bytes
+from ui.messages import in_words
 from ui.state import MAX_K, Context
 from ui.text import has, plain, safe, t
 
@@ -83,8 +84,13 @@ def refusal(why: str) -> None:
 
 
 def sentence(error: object) -> str:
-    """An error's message as a sentence: a capital at the front unless a name stands there, a full stop."""
-    text = plain(error)
+    """An error's message as a sentence in the person's language, with a full stop.
+
+    In English there is a capital at the front unless a name stands there.
+    """
+    text, english = plain(in_words(error)), plain(error)
+    if text != english:
+        return text if text.endswith(("。", "！", "？", "…")) else f"{text}。"
     if text.partition(" ")[0].rstrip(":,").isalpha():
         text = f"{text[0].upper()}{text[1:]}"
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -4,11 +4,10 @@ import numpy as np
 import streamlit as st
 
 from recsys_core.actions.data import split_kind_of
-from recsys_core.actions.preferences import minimum_group
 from recsys_core.store.records import DatasetRecord
-from ui import cache, state
+from ui import answers, cache, state
 from ui.charts_data import group_sizes, histogram, histogram_table
-from ui.components import TRAIN, chart, errors_as_sentences, names_of, table
+from ui.components import TRAIN, chart, errors_as_sentences, names_of, sentence, table
 from ui.import_report import draw_account, draw_figures, draw_rejected
 from ui.split_form import draw_split_again
 from ui.text import has, plain, safe, t, when
@@ -81,7 +80,8 @@ def _groups(dataset_id: str) -> None:
     if not data.attributes:
         st.caption(t("data.no_attributes"))
         return
-    sizes, refused = group_sizes(data.dataset.users, data.attributes, minimum_group(cache.workspace()))
+    hidden = answers.hidden_sizes(cache.workspace(), data)
+    sizes, refused = group_sizes(data.dataset.users, data.attributes, hidden)
     st.caption(t("data.groups_why"))
     shown = sizes.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
     config = {
@@ -92,7 +92,7 @@ def _groups(dataset_id: str) -> None:
     }
     table(shown, "group_sizes", "groups.csv", alt=t("data.groups_alt"), column_config=config)
     for reason in refused.values():
-        st.caption(safe(reason))
+        st.caption(safe(sentence(reason)))
 
 
 def _delete(record: DatasetRecord) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from recsys_core.data.validate import ValidationReport
 from ui.components import table
+from ui.messages import in_words
 from ui.text import plain, safe, t, when
 
 SHOWN_REJECTED = 1_000
@@ -42,7 +43,9 @@ def draw_account(report: ValidationReport, warnings: Sequence[str]) -> None:
     parts += [t(f"data.account_{name}", n=n, shown=f"{n:,}") for name, n in counts if n]
     st.caption(" · ".join(parts))
     if warnings:
-        st.warning("\n".join(f"- {safe(warning)}" for warning in warnings), icon=":material/warning:")
+        st.warning(
+            "\n".join(f"- {safe(in_words(warning))}" for warning in warnings), icon=":material/warning:"
+        )
 
 
 def draw_rejected(report: ValidationReport, key: str) -> None:
@@ -53,9 +56,9 @@ def draw_rejected(report: ValidationReport, key: str) -> None:
     if report.n_rejected > SHOWN_REJECTED:
         st.caption(t("data.rejected_first", n=f"{SHOWN_REJECTED:,}"))
     names = {column: t(f"data.rejected_{column}") for column in report.rejected.columns}
-    shown = report.rejected.head(SHOWN_REJECTED).map(
-        lambda cell: plain(cell) if isinstance(cell, str) else cell
-    )
+    rejected = report.rejected.head(SHOWN_REJECTED)
+    rejected = rejected.assign(reason=rejected["reason"].map(in_words))
+    shown = rejected.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
     table(
         shown.rename(columns=names),
         f"{key}_rejected",

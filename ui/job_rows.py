@@ -8,6 +8,7 @@ from recsys_core.actions.jobs import can_resume, cancel_job, resume_job
 from recsys_core.store.records import JobRecord
 from ui import cache, state
 from ui.components import EXPLAIN, EXPLORE, errors_as_sentences, sentence
+from ui.messages import in_words
 from ui.text import about, has, plain, safe, t
 
 _COLOURS = {
@@ -46,7 +47,7 @@ def state_badge(job: JobRecord) -> None:
 
 def progress_line(job: JobRecord) -> None:
     """The bar of a job under way, with what it is doing and about how long it will take."""
-    doing = t("jobs.doing_explain") if job.kind == "explain" else safe(job.message)
+    doing = t("jobs.doing_explain") if job.kind == "explain" else safe(in_words(job.message))
     parts = [f"{job.progress:.0%}", doing if job.message else t(f"jobs.state_{job.state}")]
     left = seconds_left(job, time.time())
     if left is not None:

@@ -8,6 +8,7 @@ from recsys_core.data.mapping import Kind, Mapping
 from recsys_core.data.readers import Preview
 from recsys_core.data.schema import Role
 from ui import state
+from ui.messages import in_words
 from ui.text import plain, safe, t
 
 MAIN_ROLES: dict[Kind, tuple[Role, ...]] = {
@@ -32,7 +33,7 @@ def draw_mapping(kind: Kind, found: Preview, mark: str) -> Mapping:
     described = t(f"data.format_{found.format.partition(' ')[0].lower()}", delimiter=_named(found.delimiter))
     st.caption(f"{safe(found.label)} · {described}" + (f" · {found.encoding}" if found.encoding else ""))
     for warning in found.warnings:
-        st.caption(f":orange[:material/warning:] {safe(warning)}")
+        st.caption(f":orange[:material/warning:] {safe(in_words(warning))}")
     chosen = _boxes(kind, found, mark, MAIN_ROLES[kind])
     if MORE_ROLES[kind]:
         with st.expander(t("data.more_columns"), key=f"more_{kind}"):

@@ -8,9 +8,9 @@ import streamlit as st
 
 from recsys_core.actions.mitigation import RERANKED, Chosen, Mitigation, keep_mitigated, mitigate
 from recsys_core.actions.models import LoadedModel
-from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
+from recsys_core.store.workspace import Workspace
 from ui import cache
 from ui.audit_names import attribute_name, group_name
 from ui.charts import BLUE, GREY, ORANGE, literal
@@ -46,7 +46,7 @@ def draw_mitigation(model: LoadedModel, result: AuditResult) -> None:
     with st.spinner(t("mitigation.running")):
         try:
             found, ranker = _mitigated(
-                model, model.record.id, by, result.settings.metric, result.settings.seed
+                cache.workspace(), model, model.record.id, by, result.settings.metric, result.settings.seed
             )
         except RecsysError as error:  # such as lists from elsewhere, which can't be ranked anew
             st.caption(safe(sentence(error)))
@@ -202,6 +202,6 @@ def _draw_keep(model: LoadedModel, found: Mitigation, ranker: Chosen) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
 def _mitigated(
-    _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
+    _workspace: Workspace, _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
 ) -> tuple[Mitigation, Chosen]:
-    return mitigate(_model, by, metric=metric, seed=seed, minimum=minimum_group(cache.workspace()))
+    return mitigate(_model, by, metric=metric, seed=seed, workspace=_workspace)

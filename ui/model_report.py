@@ -25,7 +25,7 @@ def draw_model_report(model: LoadedModel) -> None:
             return
         with errors_as_sentences():
             with st.spinner(t("explain.asking")):
-                report = answers.model_report(model, n_people)
+                report = answers.model_report(cache.workspace(), model, n_people)
             st.markdown(safe(describe(report, context().lang)))
             numbers = parameters_table(report.parameters)
             figure = charts.interval_plot(numbers.rename(columns={"parameter": "group"}), t("reasons.share"))

@@ -1,11 +1,14 @@
 """The search for a person, the same on every page that looks at one."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from recsys_core.actions.models import LoadedModel
 from ui import state
+from ui.access import may_see_people
 from ui.people import Order, attribute_values, find_people
 from ui.state import AsOf, Context
 from ui.text import plain, t
@@ -18,8 +21,12 @@ ORDERS: tuple[Order, ...] = ("by_id", "best", "worst")
 def choose_person(model: LoadedModel) -> Context:
     """Draws the search in the sidebar, and person and moment on the page; the context with the choice.
 
-    Its `user` is None where nobody was found and nobody was chosen before.
+    Its `user` is None where nobody was found and nobody was chosen before, and where nobody may be seen: then
+    a sentence says so, whoever a link names.
     """
+    if not may_see_people():
+        st.info(t("people.not_for_viewers"), icon=":material/group:")
+        return replace(state.context(), user=None)
     with st.sidebar:
         found = _search(model)
     if state.context().user is None and len(found):

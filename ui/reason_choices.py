@@ -4,7 +4,7 @@ Each choice is in the context, and so in the link. What a link asks for and a mo
 sentence, and the nearest that works is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -57,36 +57,24 @@ def choose_item(model: LoadedModel, chosen: Context) -> str | None:
 def choose_method(model: LoadedModel, chosen: Context) -> Method:
     """Draws the choice among the methods that fit the ranker; another one lets go of the baseline."""
     methods = fitting_methods(model)
-    method = _asked_or_first(chosen.method, methods)
     key = f"explain_method_{methods[0]}"
-    st.session_state[key] = method
-    st.selectbox(
-        t("explain.method"),
+    return _choose(
+        "method",
         methods,
-        format_func=order_name,
-        key=key,
-        help=t("explain.method_help"),
-        on_change=lambda: state.update(method=st.session_state[key], baseline=None),
+        chosen.method,
+        order_name,
+        key,
+        lambda name: state.update(method=name, baseline=None),
     )
-    return method
 
 
 def choose_baseline(model: LoadedModel, method: Method, chosen: Context) -> Baseline:
     """Draws the choice among what the method can compare this ranker's scores with."""
     baselines = baselines_for(model.ranker, method)
-    baseline = _asked_or_first(chosen.baseline, baselines)
     key = f"explain_baseline_{method}"
-    st.session_state[key] = baseline
-    st.selectbox(
-        t("explain.baseline"),
-        baselines,
-        format_func=baseline_name,
-        key=key,
-        disabled=len(baselines) == 1,
-        help=t("explain.baseline_help"),
-        on_change=lambda: state.update(baseline=st.session_state[key]),
+    return _choose(
+        "baseline", baselines, chosen.baseline, baseline_name, key, lambda name: state.update(baseline=name)
     )
-    return baseline
 
 
 def say_what_was_lacking(chosen: Context, method: Method, baseline: Baseline) -> None:
@@ -101,7 +89,25 @@ def say_what_was_lacking(chosen: Context, method: Method, baseline: Baseline) ->
         st.caption(t("explain.lacks_baseline", **values))
 
 
-def _asked_or_first(asked: str | None, offered: Sequence[Name]) -> Name:
-    """What is asked for if it is offered, else the first."""
+def _choose(
+    word: str,
+    offered: Sequence[Name],
+    asked: str | None,
+    called: Callable[[str], str],
+    key: str,
+    keep: Callable[[str], None],
+) -> Name:
+    """Draws a choice that the link may have made: what it asks for if that is offered, else the first."""
     names = [str(name) for name in offered]
-    return offered[names.index(asked)] if asked in names else offered[0]
+    taken = offered[names.index(asked)] if asked in names else offered[0]
+    st.session_state[key] = taken
+    st.selectbox(
+        t(f"explain.{word}"),
+        offered,
+        format_func=called,
+        key=key,
+        disabled=len(offered) == 1,
+        help=t(f"explain.{word}_help"),
+        on_change=lambda: keep(st.session_state[key]),
+    )
+    return taken

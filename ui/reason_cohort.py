@@ -14,6 +14,7 @@ from recsys_core.explain.history import quick_methods_of
 from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.store.records import JobRecord
 from ui import cache
+from ui.access import may_see_people
 from ui.components import errors_as_sentences, table
 from ui.job_rows import cancel_button, outcome, progress_line, resume_button, state_badge
 from ui.reasons import order_name
@@ -158,6 +159,9 @@ def _draw_result(model: LoadedModel, job: JobRecord) -> None:
                 "share": config.NumberColumn(t("cohort.share"), format="percent"),
             },
         )
+    if not may_see_people():  # the file has a row a person
+        st.caption(t("people.not_for_viewers"))
+        return
     st.download_button(
         t("cohort.download"),
         path.read_bytes,

@@ -7,7 +7,7 @@ from recsys_core.actions.concepts import words_typed
 from recsys_core.actions.models import LoadedModel
 from recsys_core.explain.concepts import EVERYBODY, N_RANDOM, ConceptReport
 from recsys_core.ranker.neural import NeuralRanker
-from ui import answers, charts_reasons
+from ui import answers, cache, charts_reasons
 from ui.components import chart, errors_as_sentences, refusal
 from ui.reasons import listed
 from ui.state import Context
@@ -55,7 +55,7 @@ def draw_concepts(model: LoadedModel, chosen: Context) -> None:
         item = chosen.item if about == "item" else None
         with errors_as_sentences():
             with st.spinner(t("concepts.running")):
-                report = answers.concepts(model, words, by or None, item, PEOPLE)
+                report = answers.concepts(cache.workspace(), model, words, by or None, item, PEOPLE)
             _draw(report)
 
 

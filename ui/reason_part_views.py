@@ -1,4 +1,4 @@
-"""What Explain draws beside the history: components, contrast, the smallest change, all methods."""
+"""What Explain draws beside the history: components, contrast, the smallest change, who has no history."""
 
 import pandas as pd
 import streamlit as st
@@ -6,13 +6,11 @@ import streamlit as st
 from recsys_core.actions.counterfactuals import list_after
 from recsys_core.actions.models import LoadedModel, list_for_user
 from recsys_core.errors import ConfigError
-from recsys_core.explain.attributions import Method
 from recsys_core.explain.components import parts_of
 from recsys_core.explain.explanation import Explanation
-from recsys_core.explain.history import baselines_for
 from recsys_core.explain.standing import Change
 from ui import answers, charts, charts_reasons
-from ui.components import chart, errors_as_sentences, sentence, table
+from ui.components import chart, errors_as_sentences, table
 from ui.lists import rank_changes
 from ui.reason_parts import (
     change_sentence,
@@ -20,10 +18,7 @@ from ui.reason_parts import (
     components_table,
     contrast_sentence,
     contrast_table,
-    side_by_side,
-    ways_to_ask,
 )
-from ui.reasons import fitting_methods, is_the_same_for_all, order_name
 from ui.state import AsOf
 from ui.text import plain, safe, t
 
@@ -90,46 +85,6 @@ def draw_smallest_change(model: LoadedModel, user_id: str, item_id: str, k: int,
         st.caption(t("reasons.ranked_anew", n=f"{change.n_ranked:,}"))
         if len(change.items):
             _draw_what_if(model, user_id, item_id, change, k, as_of)
-
-
-def draw_side_by_side(model: LoadedModel, user_id: str, item_id: str, method: Method, as_of: AsOf) -> None:
-    """What all methods that the model can carry say of the same item; or one of them with all baselines."""
-    if len(fitting_methods(model)) < 2 or is_the_same_for_all(model):
-        return
-    with st.expander(t("reasons.side_by_side"), key="explain_side_by_side"):
-        st.caption(t("reasons.side_by_side_means"))
-        if not st.toggle(t("reasons.side_by_side_run"), key="explain_all_methods"):
-            return
-        ways = ways_to_ask(model, method, _by_baseline(model, method))
-        with st.spinner(t("explain.asking")):
-            numbers, refused = side_by_side(model, user_id, item_id, as_of, ways)
-        config = st.column_config
-        columns = {name: config.NumberColumn(name, format="%+.4f") for name in numbers.columns[1:]}
-        table(
-            numbers,
-            "explain_methods",
-            "methods.csv",
-            alt=t("reasons.side_by_side"),
-            column_config={"title": config.TextColumn(t("explain.title"), width="medium"), **columns},
-        )
-        for way, why in refused.items():
-            st.caption(f"{way}: {safe(sentence(why))}")
-
-
-def _by_baseline(model: LoadedModel, method: Method) -> bool:
-    """Draws the choice between all methods and all baselines of one; whether it is the baselines."""
-    if len(baselines_for(model.ranker, method)) < 2:
-        return False
-    chosen = st.segmented_control(
-        t("reasons.side_by_side"),
-        ("methods", "baselines"),
-        default="methods",
-        required=True,
-        format_func=lambda name: t(f"reasons.side_by_side_{name}", method=order_name(method)),
-        key="explain_side_by_side_of",
-        label_visibility="collapsed",
-    )
-    return chosen == "baselines"
 
 
 def draw_without_history(model: LoadedModel, user_id: str, item_id: str, k: int, as_of: AsOf) -> None:

@@ -1,25 +1,14 @@
-"""Components, contrast, the smallest change and the methods side by side: in words and in tables."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""Components, contrast and the smallest change: in words and in tables."""
 
 import pandas as pd
 
-from recsys_core.actions.counterfactuals import question_about
 from recsys_core.actions.models import LoadedModel
-from recsys_core.errors import ConfigError
-from recsys_core.explain.attributions import Baseline, Method
 from recsys_core.explain.components import Components
 from recsys_core.explain.contrast import Contrast
-from recsys_core.explain.history import baselines_for
 from recsys_core.explain.standing import Change
-from ui import answers
-from ui.reason_refusals import method_refused
-from ui.reasons import baseline_name, fitting_methods, listed, main_reasons, order_name
-from ui.state import AsOf
+from ui.reasons import listed, main_reasons
 from ui.text import plain, safe, t
 
-SIDE_BY_SIDE = 12  # items, those that any method finds strongest
 MOST_NAMED = 5  # items of a change in one sentence
 
 
@@ -102,50 +91,6 @@ def change_sentence(model: LoadedModel, change: Change) -> str:
     elif len(change.items) > 1:
         words.append(t("reasons.not_minimal"))
     return _one_after_the_other(words)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A method with a baseline, None = its own, and what the two are called."""
-
-    name: str
-    method: Method
-    baseline: Baseline | None
-
-
-def ways_to_ask(model: LoadedModel, method: Method, by_baseline: bool) -> list[Way]:
-    """All methods that fit the model, or one method with each of its baselines."""
-    if by_baseline:
-        return [Way(baseline_name(own), method, own) for own in baselines_for(model.ranker, method)]
-    return [Way(order_name(own), own, None) for own in fitting_methods(model)]
-
-
-def side_by_side(
-    model: LoadedModel, user_id: str, item_id: str, as_of: AsOf, ways: Sequence[Way]
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """What each way says of an item in units of the score, and what kept one from answering, by its name.
-
-    The table has `title`, then one column a way; its items are those that have the largest share of any
-    way's strongest contribution.
-    """
-    columns, refused, dataset = dict[str, "pd.Series[float]"](), dict[str, str](), model.data.dataset
-    history = question_about(model, user_id, item_id, as_of).history
-    for way in ways:
-        why = method_refused(model, history, way.method)
-        if why is not None:
-            refused[way.name] = why
-            continue
-        try:
-            found = answers.attributions(model, user_id, item_id, way.method, as_of, way.baseline)
-        except ConfigError as error:
-            refused[way.name] = str(error)
-            continue
-        columns[way.name] = pd.Series(found.values).groupby(history).sum()
-    table = pd.DataFrame(columns)
-    weight = (table.abs() / table.abs().max().replace(0, 1)).max(axis=1)
-    strongest = table.loc[weight.sort_values(ascending=False, kind="stable").index[:SIDE_BY_SIDE]]
-    strongest.insert(0, "title", [plain(dataset.titles[item]) for item in strongest.index])
-    return strongest.reset_index(drop=True), refused
 
 
 def _named(titles: list[str]) -> str:

@@ -74,6 +74,8 @@ def draw_contributions(contributed: pd.DataFrame) -> None:
         unreached = int((contributed["attribution"] == 0).sum())
         if unreached:
             st.caption(t("explain.zeros", n=unreached))
+        if "standard_error" in contributed:
+            st.caption(t("explain.drawn", error=f"{contributed['standard_error'].max():.4f}"))
     with right:
         strongest = by_item(contributed).head(STRONGEST)
         st.caption(t("explain.strongest", n=len(strongest)))

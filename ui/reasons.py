@@ -65,9 +65,12 @@ def is_the_same_for_all(model: LoadedModel) -> bool:
 def contributions(model: LoadedModel, explanation: Explanation) -> pd.DataFrame:
     """What each history item adds, oldest first.
 
-    Columns: `position` (1 = oldest), `title`, `category`, `attribution`, `item_id`.
+    Columns: `position` (1 = oldest), `title`, `category`, `attribution`, `item_id`; `standard_error` as well
+    where the method has drawn.
     """
     dataset, items = model.data.dataset, explanation.history
+    errors = explanation.attributions.standard_errors
+    drawn = {} if errors is None else {"standard_error": errors}
     return pd.DataFrame(
         {
             "position": range(1, len(items) + 1),
@@ -75,6 +78,7 @@ def contributions(model: LoadedModel, explanation: Explanation) -> pd.DataFrame:
             "category": categories(model.data, items),
             "attribution": explanation.attributions.values,
             "item_id": dataset.item_ids[items],
+            **drawn,
         }
     )
 

@@ -11,7 +11,7 @@ from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from ui import cache
 from ui.audit_names import attribute_name, reference_name
-from ui.charts import GREY, LESS, MORE, literal
+from ui.charts import BLUE, GREY, LESS, MORE, literal
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
@@ -51,10 +51,10 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
 def parts_table(own: GapParts) -> pd.DataFrame:
     """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means."""
     gap = own.parts.gap.value
-    rows: list[tuple[str, Term, float | None, float | None]] = [
-        (row.factor, row.term, row.group_mean, row.reference_mean) for row in own.parts.factors
+    rows: list[tuple[str, Term, Term | None, float | None, float | None]] = [
+        (row.factor, row.term, row.share, row.group_mean, row.reference_mean) for row in own.parts.factors
     ]
-    rows += [(name, term, None, None) for name, term in _last(own)]
+    rows += [(name, term, share, None, None) for name, term, share in _last(own)]
     return pd.DataFrame(
         [
             {
@@ -63,12 +63,73 @@ def parts_table(own: GapParts) -> pd.DataFrame:
                 "ci_low": term.ci_low,
                 "ci_high": term.ci_high,
                 "share": term.value / gap if gap else None,
+                "share_low": share.ci_low if share else None,
+                "share_high": share.ci_high if share else None,
                 "group_mean": group_mean,
                 "reference_mean": reference_mean,
             }
-            for name, term, group_mean, reference_mean in rows
+            for name, term, share, group_mean, reference_mean in rows
         ]
+    ).astype({"share_low": "float64", "share_high": "float64"})
+
+
+def shares_table(own: GapParts) -> pd.DataFrame:
+    """Length and what follows from it together, then each part, as shares of the gap with intervals.
+
+    Nothing where the gap's interval holds 0.
+    """
+    rows = [("together", own.parts.share)]
+    rows += [(row.factor, row.share) for row in own.parts.factors]
+    rows.append((STRUCTURE, own.parts.structure_share))
+    return pd.DataFrame(
+        [
+            {"part": t(f"why.{name}"), "value": share.value, "ci_low": share.ci_low, "ci_high": share.ci_high}
+            for name, share in rows
+            if share is not None
+        ],
+        columns=["part", "value", "ci_low", "ci_high"],
     )
+
+
+def shares_plot(table: pd.DataFrame, value_title: str) -> go.Figure:
+    """One part a row: its share of the gap with its interval; 0 is none of the gap, 1 all of it.
+
+    Args:
+        table: `part`, `value`, `ci_low`, `ci_high`; the first row is a sum of others.
+        value_title: of the value axis.
+    """
+    labels = [literal(part, 40) for part in table["part"]]
+    sums = [BLUE] + [GREY] * (len(labels) - 1)
+    figure = go.Figure(
+        go.Scatter(
+            x=table["value"],
+            y=labels,
+            mode="markers",
+            marker={"size": 10, "color": sums, "symbol": ["diamond"] + ["circle"] * (len(labels) - 1)},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (table["ci_high"] - table["value"]).to_list(),
+                "arrayminus": (table["value"] - table["ci_low"]).to_list(),
+                "thickness": 2,
+                "width": 6,
+                "color": GREY,
+            },
+            customdata=[
+                f"{low:.0%} – {high:.0%}" for low, high in zip(table["ci_low"], table["ci_high"], strict=True)
+            ],
+            hovertemplate="%{y}<br>%{x:.0%} [%{customdata}]<extra></extra>",
+        )
+    )
+    for end in (0, 1):
+        figure.add_vline(x=end, line_width=1.5, line_color=GREY, line_dash="solid" if end == 0 else "dash")
+    figure.update_xaxes(title=value_title, tickformat=".0%")
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
+    )
+    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
+    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    return figure
 
 
 def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
@@ -125,6 +186,11 @@ def _draw_parts(own: GapParts, name: str, metric: str) -> None:
     structure, parts = own.parts.structure, own.parts
     if parts.share is not None:
         st.markdown(share_sentence(parts.share))
+        st.caption(t("why.shares_mean"))
+        shares = shares_table(own)
+        chart(shares_plot(shares, t("why.share_of_gap")), "why_shares", t("why.shares_alt", gap=name), shares)
+    else:
+        st.caption(t("why.no_shares"))
     if parts.structure_may_be_none:
         st.markdown(t("why.says_alike"))
     else:
@@ -148,8 +214,8 @@ def _reach(values: "pd.Series[float]") -> list[float]:
     return [min(ends) - room, max(ends) + room]
 
 
-def _last(own: GapParts) -> tuple[tuple[str, Term], ...]:
-    return ((STRUCTURE, own.parts.structure), (GAP, own.parts.gap))
+def _last(own: GapParts) -> tuple[tuple[str, Term, Term | None], ...]:
+    return ((STRUCTURE, own.parts.structure, own.parts.structure_share), (GAP, own.parts.gap, None))
 
 
 def _gap_name(own: GapParts) -> str:

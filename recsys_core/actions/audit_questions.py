@@ -27,9 +27,9 @@ from recsys_core.metrics.taste import (
     popularity_bands,
     popularity_deviation,
 )
-from recsys_core.ranker.evaluation import per_person_table
+from recsys_core.ranker.evaluation import Part, per_person_table
 from recsys_core.ranker.rerank import category_shares
-from recsys_core.ranker.slices import COLD_BELOW
+from recsys_core.ranker.slices import COLD_BELOW, slices_of_people
 from recsys_core.store.workspace import Workspace
 
 ACTIVITY, MAINSTREAMNESS, COLD = "activity", "mainstreamness", "cold"
@@ -126,11 +126,12 @@ def audited_values(model: LoadedModel, metrics: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({metric: columns[metric].reindex(held_out) for metric in metrics})
 
 
-def audited_users(data: LoadedDataset) -> pd.DataFrame:
+def audited_users(data: LoadedDataset, part: Part = "test") -> pd.DataFrame:
     """The table of people with what follows from their histories; a column that is there already stays.
 
     `activity`: different items before the test target; `mainstreamness`: their mean share of people, in
-    percent; `cold`: "cold" under five different training items, else "warm".
+    percent; `cold`: "cold" under five different training items, else "warm". A column a kind of slice
+    (`SLICED_BY`) says in which slices of an evaluation of the part somebody is.
     """
     dataset, split = data.dataset, data.split
     known = histories(dataset, split, "test").without_repeats()
@@ -141,6 +142,7 @@ def audited_users(data: LoadedDataset) -> pd.DataFrame:
         MAINSTREAMNESS: np.where(np.isnan(mainstream), "", np.round(100 * mainstream, 3).astype(str)),
         COLD: np.where(trained.lengths < COLD_BELOW, "cold", "warm"),
     }
+    derived |= slices_of_people(dataset, split, part)
     new = {name: values for name, values in derived.items() if name not in dataset.users.columns}
     return dataset.users.assign(**new)
 

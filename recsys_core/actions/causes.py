@@ -1,25 +1,29 @@
 """What goes with a gap between groups: its parts by history length, taste, recency and the like."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audits import audit_model
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
-from recsys_core.fairness.decomposition import Decomposition, decompose
+from recsys_core.fairness.decomposition import Decomposition, Term, decompose
+from recsys_core.fairness.disclosure import Conditions
 from recsys_core.fairness.gap_members import GapMembers, gap_members
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.groups import forms_groups
 from recsys_core.fairness.result import AuditSettings, GapRow
 from recsys_core.fairness.worst_subgroup import (
     FEWEST_IN_A_HALF,
     Search,
     WorstSubgroup,
     find_worst_subgroup,
+    halves,
 )
 from recsys_core.metrics.person_factors import FOLLOW_FROM_LENGTH, person_factors
 from recsys_core.ranker.evaluation import per_person_table
@@ -97,14 +101,20 @@ def _gap_json(own: GapParts) -> dict[str, Any]:
         "structure": asdict(parts.structure),
         "factors": [
             {"factor": row.factor, **asdict(row.term), "share": parts.share_of([row.factor])}
+            | {"share_interval": _ends(row.share)}
             | {"group_mean": row.group_mean, "reference_mean": row.reference_mean, "outside": row.outside}
             for row in parts.factors
         ],
+        "structure_share_interval": _ends(parts.structure_share),
         "structure_may_be_none": parts.structure_may_be_none,
         "share_of_length_and_what_follows": parts.share_of(FOLLOW_FROM_LENGTH),
-        "share_of_length_interval": [parts.share.ci_low, parts.share.ci_high] if parts.share else None,
+        "share_of_length_interval": _ends(parts.share),
         "not_used": [asdict(row) for row in parts.not_used],
     }
+
+
+def _ends(share: Term | None) -> list[float] | None:
+    return [share.ci_low, share.ci_high] if share else None
 
 
 def usable_attributes(model: LoadedModel) -> tuple[str, ...]:
@@ -114,16 +124,10 @@ def usable_attributes(model: LoadedModel) -> tuple[str, ...]:
         DataError: there is none.
     """
     users = model.data.dataset.users
-    usable = list[str]()
-    for name in map(str, users.columns.drop("user_id")):
-        try:
-            group_labels(users, name)
-        except DataError:
-            continue
-        usable.append(name)
+    usable = tuple(name for name in map(str, users.columns.drop("user_id")) if forms_groups(users, name))
     if not usable:
         raise DataError("no attribute of the people can form groups, so there is no subgroup to search")
-    return tuple(usable)
+    return usable
 
 
 def worst_subgroup_of(
@@ -138,6 +142,9 @@ def worst_subgroup_of(
 ) -> WorstSubgroup:
     """The worst-served conjunction of groups by half of the people, as the other half sees it.
 
+    In a workspace a subgroup that would tell of a few people beside what was shown before is passed over, and
+    the one that is shown is recorded: of both halves, and of audits, because the halves add up.
+
     Args:
         model: an opened model.
         attributes: by which people are told apart.
@@ -146,17 +153,41 @@ def worst_subgroup_of(
         fewest: people that a subgroup has in each half; None = 30, or the privacy threshold if it is higher.
         draws: bootstrap resamples.
         seed: of halves and draws.
-        workspace: whose privacy threshold counts.
+        workspace: whose privacy threshold and record of what was shown count.
 
     Raises:
         ConfigError: no such metric, or a setting out of bounds.
-        DataError: an attribute that can't form groups, or no subgroup with enough people.
+        DataError: an attribute that can't form groups, no subgroup with enough people, or a few people who
+            could be told apart by what was shown before.
     """
     least = minimum_group(workspace)
     asked = max(least, FEWEST_IN_A_HALF) if fewest is None else fewest
     search = Search(attributes, depth, asked, draws, seed, least)
     data = model.data.dataset
-    return find_worst_subgroup(per_person_table(data, model.test, metric), data.users, search)
+    values = per_person_table(data, model.test, metric)
+    audited = data.users["user_id"].astype(str).isin(values.index).to_numpy(dtype=np.bool_)
+    places = audited.nonzero()[0]
+    searching = members_of(model.data, places[halves(len(places), seed)])
+    about = [GroupAnswer(audited)]
+    about += [GroupAnswer(half, (), "subgroups", audited) for half in (searching, audited & ~searching)]
+    users = audited_users(model.data)
+    for answer in about:  # whom it is about may be refused whatever the subgroup is
+        hidden_in(workspace, model.data, answer, users)
+
+    def told(conditions: Conditions) -> list[tuple[GroupAnswer, dict[str, frozenset[str]]]]:
+        answers = [replace(answer, conditions=conditions) for answer in about]
+        return [(answer, hidden_in(workspace, model.data, answer, users)) for answer in answers]
+
+    def may_be_told(conditions: Conditions) -> bool:
+        try:
+            return not any(groups for _, hidden in told(conditions) for groups in hidden.values())
+        except DataError:  # it differs by a few from the same subgroup in other halves
+            return False
+
+    found = find_worst_subgroup(values, data.users, search, may_be_told)
+    for answer, hidden in told(found.conditions):
+        record_answer(workspace, model.data, answer, hidden)
+    return found
 
 
 def subgroup_json(found: WorstSubgroup, metric: str) -> dict[str, Any]:

@@ -1,23 +1,26 @@
 """Is one model better than another, over the same people, and for which parts of the test is a model good?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.actions.models import LoadedModel, evaluate_model, open_model
 from recsys_core.data.dataset import FloatArray
-from recsys_core.data.split import histories
+from recsys_core.data.split import all_targets, histories
 from recsys_core.errors import ConfigError
 from recsys_core.fairness.inference import holm
 from recsys_core.fairness.paired import N_DRAWS, PairedDifference, paired_bootstrap
-from recsys_core.metrics.ranking import name_and_k
-from recsys_core.ranker.evaluation import Evaluation, Part, evaluate
-from recsys_core.ranker.popularity import fit_popularity
-from recsys_core.ranker.slices import evaluate_slices
+from recsys_core.metrics.list_measures import CATALOGUE_MEASURES, PERSON_MEASURES
+from recsys_core.metrics.popularity import candidate_counts, item_popularity, popular_ranks
+from recsys_core.metrics.ranking import name_and_k, per_person
+from recsys_core.metrics.ranks import RelevantRanks
+from recsys_core.ranker.evaluation import Part, evaluate
+from recsys_core.ranker.popularity import fit_popularity, item_counts
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 
-SLICE_METRICS = ("ndcg", "hr", "mrr")
 LIST_LENGTH = 10  # where a metric says nothing else
 
 
@@ -138,12 +141,26 @@ def values_of(model: LoadedModel, metric: str, part: Part) -> FloatArray:
 def popularity_values(data: LoadedDataset, metric: str, part: Part) -> FloatArray:
     """[n_users] the metric of everybody's candidates ranked by popularity in training.
 
+    One order for everybody tells all ranks at once; only what lists are like asks for the lists themselves.
+
     Raises:
         ConfigError: no such metric, or one that no single person has.
     """
-    known = histories(data.dataset, data.split, "valid")
-    ranker = fit_popularity(known, data.dataset.n_items)
-    return evaluate(ranker, data.dataset, data.split, part, _list_length(metric)).per_person(metric)
+    dataset, split = data.dataset, data.split
+    training = histories(dataset, split, "valid")
+    if name_and_k(metric)[0] in (*PERSON_MEASURES, *CATALOGUE_MEASURES):
+        ranker = fit_popularity(training, dataset.n_items)
+        return evaluate(ranker, dataset, split, part, _list_length(metric)).per_person(metric)
+    known, wanted = histories(dataset, split, part), all_targets(dataset, split, part)
+    by_people = item_popularity(training, dataset.n_items)
+    by_events = replace(by_people, n_people=item_counts(training, dataset.n_items).astype(np.int64))
+    ranks = RelevantRanks(
+        popular_ranks(by_events, known, wanted),
+        wanted.offsets,
+        candidate_counts(known, dataset.n_items),
+        popular_ranks(by_people, known, wanted),
+    )
+    return per_person(metric, ranks)
 
 
 def check_comparable(workspace: Workspace, first: ModelRecord, second: ModelRecord) -> None:
@@ -160,16 +177,6 @@ def check_comparable(workspace: Workspace, first: ModelRecord, second: ModelReco
         f"'{first.name}' learned from '{own}' and '{second.name}' from '{other}': their people and their "
         "held-out items differ; only models of one data set can be compared"
     )
-
-
-def slices_json(model: LoadedModel, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The contract of `reclens evaluate --slices --json`: figures for cold and warm, head and tail."""
-    names = [f"{name}@{evaluation.k}" for name in SLICE_METRICS]
-    found = evaluate_slices(model.data.dataset, model.data.split, evaluation, names)
-    return [
-        {"slice": part.name, "n_users": part.n_users, "n_targets": part.n_targets, **part.figures}
-        for part in found
-    ]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer, refuse_few
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.dataset import IntArray
 from recsys_core.data.split import histories
@@ -16,8 +17,11 @@ from recsys_core.explain.concept_items import category_concepts, words_concept
 from recsys_core.explain.concepts import Concept, ConceptReport, concept_effects
 from recsys_core.explain.explanation import about_first_items
 from recsys_core.explain.scoring import Question
+from recsys_core.fairness.groups import UNKNOWN, group_labels
+from recsys_core.store.workspace import Workspace
 
 CONCEPT_PEOPLE = 500
+NOT_SHOWN = "too few people, or it would tell of a group of too few"
 
 
 def find_concepts(
@@ -27,6 +31,7 @@ def find_concepts(
     item_id: str | None = None,
     people: int = CONCEPT_PEOPLE,
     seed: int = 0,
+    workspace: Workspace | None = None,
 ) -> ConceptReport:
     """What the catalogue's categories, and concepts that are typed, do to scores.
 
@@ -37,9 +42,11 @@ def find_concepts(
         item_id: the item whose score is asked for; None = the first on each person's list.
         people: how many, drawn by the seed.
         seed: also draws the random sets.
+        workspace: whose record of what was shown counts, and is added to.
 
     Raises:
-        DataError: there is no such attribute, or nobody has two items of history.
+        DataError: there is no such attribute, or it can't form groups; fewer than 11 people have two items of
+            history, or a few of them could be told apart by what was shown of others before.
         NotFoundError: there is no such item.
         ConfigError: the ranker has no vectors of items, or a concept no words, or there is no concept.
     """
@@ -49,8 +56,15 @@ def find_concepts(
     if not concepts:
         raise ConfigError("the catalogue has no categories; type a concept: --words name=word,word")
     drawn, questions = _questions(model, item_id, people, seed)
+    refuse_few(workspace, len(drawn), "those whose scores this is about")
     groups = {} if by is None else _groups(model, by, drawn)
-    return concept_effects(model.ranker, questions, concepts, groups, seed)
+    answer = _answer(model, drawn, by, item_id)
+    hidden = hidden_in(workspace, model.data, answer)
+    not_shown = [_name(by, group) for group in sorted(hidden[by])] if by else []
+    shown = {name: rows for name, rows in groups.items() if name not in not_shown}
+    found = concept_effects(model.ranker, questions, concepts, shown, seed)
+    record_answer(workspace, model.data, answer, hidden)
+    return replace(found, not_tested=(*found.not_tested, *((name, NOT_SHOWN) for name in not_shown)))
 
 
 def concepts_json(report: ConceptReport) -> dict[str, Any]:
@@ -97,8 +111,16 @@ def _groups(model: LoadedModel, by: str, drawn: IntArray) -> dict[str, IntArray]
     users = model.data.dataset.users
     if by not in users.columns or by == "user_id":
         people_of(model.data.dataset, f"{by}=")  # says which attributes there are
-    values = users[by].astype(str)
-    return {
-        f"{by}={value}": np.flatnonzero((values.iloc[drawn] == value).to_numpy())
-        for value in sorted(set(values) - {""})
-    }
+    labels = group_labels(users, by).astype(str).to_numpy()[drawn]
+    return {_name(by, group): np.flatnonzero(labels == group) for group in sorted(set(labels) - {UNKNOWN})}
+
+
+def _name(by: str, group: str) -> str:
+    return f"{by}={group}"
+
+
+def _answer(model: LoadedModel, drawn: IntArray, by: str | None, item_id: str | None) -> GroupAnswer:
+    """What would be shown: of the scores of one item, or of everybody's own first one."""
+    everybody = np.ones(model.data.dataset.n_users, dtype=np.bool_)
+    members = members_of(model.data, drawn)
+    return GroupAnswer(members, (by,) if by else (), "concepts", everybody, topic=item_id or "")

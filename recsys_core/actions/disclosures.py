@@ -1,13 +1,16 @@
 """What audits, plans and other group figures have shown of each data set's people, kept in the workspace.
 
-There is a record for each kind of figure, because only figures of one kind can be subtracted from each other:
-of people's lists, of the attack on a model's memory, of explanations, and of what a whole model goes by.
+There is a record for each kind of figure, because only figures of one kind can be subtracted from each
+other: of people's lists (on test items, or on validation items), of the attack on a model's memory, of
+explanations, of what a whole model goes by, of concepts, of tests of explanations, of attribution mass.
+Halves of people, of whom subgroups and mitigations tell, and the sizes of the groups of all people have
+records of their own too: beside a whole audit, what a half leaves is as large as a half.
 """
 
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,8 +20,20 @@ from recsys_core.files import read_json, write_json
 from recsys_core.store.workspace import Workspace
 
 FOLDER = "shown"
-About = Literal["lists", "membership", "explanations", "descriptions"]
-RECORDS: tuple[About, ...] = ("lists", "membership", "explanations", "descriptions")
+About = Literal[
+    "lists",
+    "validation",
+    "membership",
+    "explanations",
+    "descriptions",
+    "concepts",
+    "verifications",
+    "subgroups",
+    "mitigations",
+    "sizes",
+    "attributions",
+]
+RECORDS: tuple[About, ...] = get_args(About)
 _RECORD = TypeAdapter(tuple[Shown, ...])
 
 
@@ -65,7 +80,7 @@ def shown_from(record: object, n_users: int) -> tuple[Shown, ...]:
     try:
         shown = _RECORD.validate_python(record)
         for one in shown:
-            if one.n_rows != n_users or len(one.members) != n_users:
+            if one.n_rows != n_users or len(one.members & one.among) != n_users:
                 raise DataError(f"what was shown is of {one.n_rows} people, and the data set has {n_users}")
     except (ValidationError, Base64Error, ValueError) as error:
         raise DataError("the record of what was shown is damaged") from error

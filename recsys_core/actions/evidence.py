@@ -108,14 +108,14 @@ def _model_card(model: LoadedModel) -> tuple[Fact, ...]:
             *([Fact("Notes", str(details["warning"]))] if details.get("warning") else []),
         )
     settings = model.settings.model_dump(mode="json")
-    listed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
+    listed = ", ".join(f"{name} {value}" for name, value in settings.items() if value != "") or "none"
     said = "verified" if details.get("verified") else "not verified"
     return (
         Fact("Ranker", model.ranker_name),
         Fact("Preset", str(details.get("preset", "–"))),
         Fact("Settings", listed),
         Fact("Seed", str(model.seed)),
-        Fact("Epochs", str(details.get("epochs", "–"))),
+        *([Fact("Epochs", str(details["epochs"]))] if details.get("epochs") else []),
         Fact("Training time", f"{details.get('seconds', 0.0):.1f} s"),
         Fact("Reads", _reads(model)),
         *_groups_in_training(model),

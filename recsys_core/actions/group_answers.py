@@ -1,16 +1,41 @@
 """Group figures outside of audits: held against what was shown of the same data set before, and recorded."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import About, keep_shown, shown_before
 from recsys_core.actions.preferences import minimum_group
-from recsys_core.fairness.disclosure import Members, Shown, hidden_beside, packed
+from recsys_core.errors import DataError
+from recsys_core.fairness.disclosure import EVERYBODY, Conditions, Members, Shown, hidden_beside, packed
 from recsys_core.store.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAnswer:
+    """An answer about groups of people that somebody is going to see.
+
+    Attributes:
+        members: [n_users] about whom it is.
+        by: attributes whose groups are going to be shown, in the words of an audit; none = it is about all
+            of them together, or about those who meet the conditions, and the others.
+        about: the kind of figure, each of which has a record of its own.
+        formed: [n_users] among whom numbers are cut into bins; None = among the members.
+        conditions: attribute and group of a subgroup.
+        topic: what its figures are of, within a record: those of two topics can't be subtracted.
+    """
+
+    members: Members
+    by: tuple[str, ...] = ()
+    about: About = "lists"
+    formed: Members | None = None
+    conditions: Conditions = ()
+    topic: str = ""
 
 
 def disclose(
@@ -19,6 +44,7 @@ def disclose(
     members: Members,
     by: Sequence[str],
     about: About = "lists",
+    formed: Members | None = None,
 ) -> dict[str, frozenset[str]]:
     """The groups that an answer about some people may not show; that it shows the others is recorded.
 
@@ -28,19 +54,78 @@ def disclose(
         members: [n_users] about whom figures are going to be shown.
         by: attributes whose groups are going to be shown, in the words of an audit.
         about: the kind of figure, each of which has a record of its own.
+        formed: [n_users] among whom numbers are cut into bins; None = among the members.
 
     Raises:
         DataError: an attribute can't form groups, or fewer people than may be shown could be told apart by
             the difference from an earlier answer; nothing is recorded then.
     """
-    dataset_id, users = data.record.id, audited_users(data)
-    earlier = shown_before(workspace, dataset_id, about) if workspace else ()
-    hidden = hidden_beside(earlier, users, members, by, minimum_group(workspace))
-    if workspace:
-        people = packed(members)
-        shown = [Shown(name, (), tuple(sorted(hidden[name])), people, len(users)) for name in by]
-        keep_shown(workspace, dataset_id, shown, about)
+    answer = GroupAnswer(members, tuple(by), about, formed)
+    hidden = hidden_in(workspace, data, answer)
+    record_answer(workspace, data, answer, hidden)
     return hidden
+
+
+def hidden_in(
+    workspace: Workspace | None, data: LoadedDataset, answer: GroupAnswer, users: pd.DataFrame | None = None
+) -> dict[str, frozenset[str]]:
+    """The groups that an answer may not show, and that are to be recorded once it is shown.
+
+    Args:
+        workspace: whose record counts; None = there is none.
+        data: whose people.
+        answer: what would be shown.
+        users: the table of people with their attributes; None = that of audits.
+
+    Raises:
+        DataError: as `disclose`.
+    """
+    table = audited_users(data) if users is None else users
+    before = shown_before(workspace, data.record.id, answer.about) if workspace else ()
+    earlier = [one for one in before if one.topic == answer.topic]
+    by, least = answer.by or (EVERYBODY,), minimum_group(workspace)
+    return hidden_beside(earlier, table, answer.members, by, least, answer.formed, answer.conditions)
+
+
+def record_answer(
+    workspace: Workspace | None, data: LoadedDataset, answer: GroupAnswer, hidden: dict[str, frozenset[str]]
+) -> None:
+    """Keeps that an answer was shown, all but its hidden groups.
+
+    Raises:
+        StoreError: the record can't be written.
+    """
+    if workspace is None:
+        return
+    people = packed(answer.members)
+    formed = "" if answer.formed is None else packed(answer.formed)
+    shown = [
+        Shown(
+            name,
+            (),
+            tuple(sorted(hidden[name])),
+            people,
+            len(answer.members),
+            formed,
+            answer.conditions,
+            answer.topic,
+        )
+        for name in answer.by or (EVERYBODY,)
+    ]
+    keep_shown(workspace, data.record.id, shown, answer.about)
+
+
+def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
+    """Refuses figures over fewer people than may be shown.
+
+    Raises:
+        DataError: how many it takes.
+    """
+    least = minimum_group(workspace)
+    if n < least:
+        raise DataError(
+            f"insufficient data: this is about fewer than {least} people, of whom nothing is shown"
+        )
 
 
 def members_of(data: LoadedDataset, numbers: Sequence[int] | NDArray[np.int64]) -> Members:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsys_core.actions.attribution_mass import AttributeMass, mass_by_group
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.group_answers import disclose
 from recsys_core.actions.models import LoadedModel
@@ -69,11 +70,13 @@ class Leakage:
         attribute: its name.
         groups: one row a group that may be shown.
         flip: None where the attribute isn't one that the model reads.
+        mass: how much of what moves people's lists lies on the attribute and its proxies.
     """
 
     attribute: str
     groups: tuple[GroupLeak, ...]
     flip: FlipEffect | None
+    mass: AttributeMass
 
 
 def find_leakage_of(
@@ -120,7 +123,7 @@ def find_leakage_of(
     if by in attribute_inputs(model.ranker):
         lists = flipped_lists(model.ranker, data, histories_of, by, k)
         flip = _flip_effect(lists.as_it_is, lists.withheld, lists.others, own, shown, k)
-    return Leakage(by, groups, flip)
+    return Leakage(by, groups, flip, mass_by_group(model, by, members, shown, workspace))
 
 
 def leakage_json(found: Leakage) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def leakage_json(found: Leakage) -> dict[str, Any]:
         "groups": [asdict(row) for row in found.groups],
         "flip": None if found.flip is None else asdict(found.flip),
         "flip_reason": NOT_AN_INPUT if found.flip is None else "",
+        "mass": asdict(found.mass),
     }
 
 

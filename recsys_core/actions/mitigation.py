@@ -10,12 +10,14 @@ import numpy as np
 from recsys_core.actions.kept_models import KEPT_K, keep_model
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.mitigation_kept import NOTHING_KEPT, KeptWork
-from recsys_core.actions.mitigation_people import Halves, halves_of
+from recsys_core.actions.mitigation_people import Halves, halves_of, halves_shown, record_halves
 from recsys_core.actions.mitigation_training import TrainedVariant, trained_model
+from recsys_core.actions.reranking import item_facts
 from recsys_core.actions.side_effects import (
     GroupChange,
     ItemChange,
     ItemGroupChange,
+    attributes_told,
     group_changes,
     item_changes,
     item_group_changes,
@@ -30,10 +32,9 @@ from recsys_core.fairness.mitigation import (
     frontier,
     option_of_others,
 )
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import one_each
-from recsys_core.pipeline import Progress, TrainedModel, item_facts
+from recsys_core.pipeline import Progress, TrainedModel
 from recsys_core.ranker.evaluation import evaluate
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.policy import AS_IT_IS, Policy, policy_of_groups
@@ -101,7 +102,7 @@ def check_mitigation(
     max_loss: float,
     draws: int,
     seed: int,
-    minimum: int = SMALLEST_GROUP,
+    workspace: Workspace | None = None,
 ) -> None:
     """Refuses what `mitigate` would refuse, before anything is trained for it.
 
@@ -111,7 +112,8 @@ def check_mitigation(
     check_settings(max_loss, draws)
     per_person(metric, NOBODYS_RANKS)
     _trial(model, specs, metric)
-    halves_of(model, by, seed, minimum)
+    shown = halves_shown(workspace, model, attributes_told(model, by), seed)
+    halves_of(model, by, seed, shown.hidden[by])
 
 
 def mitigate(
@@ -124,7 +126,7 @@ def mitigate(
     seed: int = 0,
     progress: Progress = lambda share, message: None,
     variants: Sequence[TrainedVariant] = (),
-    minimum: int = SMALLEST_GROUP,
+    workspace: Workspace | None = None,
     kept: KeptWork = NOTHING_KEPT,
 ) -> tuple[Mitigation, Chosen]:
     """The frontier of re-rankings by group and of other trainings, and what was chosen.
@@ -142,18 +144,20 @@ def mitigate(
         seed: of halves and draws.
         progress: told how far it is.
         variants: the model trained in other ways, each for everybody or nobody.
-        minimum: fewest people of a group that may be shown.
+        workspace: whose record of what was shown counts, and is added to.
         kept: what an earlier call that was stopped has finished.
 
     Raises:
-        DataError: an attribute that can't form groups, or fewer than two groups with people enough.
+        DataError: an attribute that can't form groups, fewer than two groups with people enough, or a few
+            people who could be told apart by what was shown before.
         ConfigError: no such metric or re-ranking, or a setting out of bounds.
     """
     check_settings(max_loss, draws)
     per_person(metric, NOBODYS_RANKS)
     data, split = model.data.dataset, model.data.split
     trial, rerankings = _trial(model, specs, metric)
-    halves = halves_of(model, by, seed, minimum)
+    may_show = halves_shown(workspace, model, attributes_told(model, by), seed)
+    halves = halves_of(model, by, seed, may_show.hidden[by])
     options = (*rerankings, *(variant.name for variant in variants))
     fitted, shown = _both_halves(model, trial, rerankings, variants, halves, metric, progress, kept)
     own, n_groups = halves.codes[halves.showing], len(halves.groups)
@@ -172,7 +176,7 @@ def mitigate(
         points=points,
         n_fitting=len(halves.fitting),
         n_showing=len(halves.showing),
-        side_effects=group_changes(model, by, halves, shown[0], after, draws, seed, minimum),
+        side_effects=group_changes(model, may_show.hidden, halves.showing, shown[0], after, draws, seed),
         items=item_changes(
             evaluate(model.ranker, data, split, "test"), evaluate(ranker, data, split, "test")
         ),
@@ -181,6 +185,7 @@ def mitigate(
         ),
         policy=way.policy if isinstance(way, RerankedRanker) else trial.policy,
     )
+    record_halves(workspace, model, may_show)
     progress(1.0, "Done")
     return found, way
 

@@ -9,7 +9,6 @@ from recsys_core.actions.mitigation import check_mitigation, keep_mitigated, mit
 from recsys_core.actions.mitigation_kept import KeptWork
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model
-from recsys_core.actions.preferences import minimum_group
 from recsys_core.store import folders, jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.reporter import JobReporter
@@ -54,8 +53,7 @@ def run_plan(
 ) -> dict[str, Any]:
     """The contract of `reclens mitigate --json`; the chosen point is kept where the plan names it.
 
-    All that can be refused is refused before anything is trained. Groups under the privacy threshold of the
-    workspace aren't shown.
+    All that can be refused is refused before anything is trained.
 
     Args:
         workspace: where the model is.
@@ -72,9 +70,8 @@ def run_plan(
         workspace.check_free("model", plan.name)
     opened = open_model(workspace, model)
     asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
-    minimum, kept = minimum_group(workspace), KeptWork(folder)
-    check_mitigation(opened, *asked, minimum)
-    settings = training_settings(opened, plan.by, plan.trainings)
+    check_mitigation(opened, *asked, workspace)
+    kept, settings = KeptWork(folder), training_settings(opened, plan.by, plan.trainings)
     behind = TRAINING_SHARE if settings else 0.0
     variants = train_variants(
         opened, settings, workspace.cache, lambda share, message: progress(behind * share, message), kept
@@ -84,7 +81,7 @@ def run_plan(
         *asked,
         lambda share, message: progress(behind + (1 - behind) * share, message),
         variants,
-        minimum,
+        workspace,
         kept,
     )
     answer = mitigation_json(found)
@@ -107,7 +104,7 @@ def submit_mitigation(
     if plan.name is not None:
         workspace.check_free("model", plan.name)
     asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
-    check_mitigation(opened, *asked, minimum_group(workspace))
+    check_mitigation(opened, *asked, workspace)
     training_settings(opened, plan.by, plan.trainings)
     return jobs.submit(workspace, MITIGATE, {"model": opened.record.id, **asdict(plan)}, submission_key)
 

@@ -12,6 +12,7 @@ from recsys_core.actions.data import LoadedDataset, open_dataset
 from recsys_core.actions.imported import check_askable, is_imported
 from recsys_core.actions.kept_models import keep_model, open_model
 from recsys_core.actions.loaded import WEIGHTS_FILE, LoadedModel
+from recsys_core.actions.reranking import reranker_of
 from recsys_core.config import EnsembleSettings, Settings, TransformerSettings, make_settings
 from recsys_core.data.split import AsOf, histories
 from recsys_core.errors import ConfigError
@@ -19,7 +20,6 @@ from recsys_core.pipeline import (
     Progress,
     TrainedModel,
     learn,
-    reranker_of,
     train_model,
 )
 from recsys_core.ranker.evaluation import Evaluation, evaluate

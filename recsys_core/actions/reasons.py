@@ -1,6 +1,6 @@
 """Why an item is on a person's list."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isfinite
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.attributions import Baseline, Method, Options
 from recsys_core.explain.badges import badge_for
 from recsys_core.explain.explanation import Explanation, explain
+from recsys_core.explain.faithfulness import Verification
 from recsys_core.explain.history import METHODS, default_method
 from recsys_core.explain.measures import MeasuredOrder
 from recsys_core.ranker.lists import recommend
@@ -26,13 +27,26 @@ def explain_item(
     method: str | None = None,
     as_of: AsOf = "test",
     baseline: str | None = None,
+    n_steps: int | None = None,
+    n_draws: int | None = None,
 ) -> Explanation:
     """Why an item (the first of the list, if none is named) is where it is on a person's list.
+
+    Args:
+        model: whose list.
+        user_id: the person.
+        item_id: the item.
+        method: by its name; None = the ranker's own.
+        as_of: the moment of the list.
+        baseline: by its name; None = the method's own.
+        n_steps: points on the path of a method that has one; None = as many as it takes to add up.
+        n_draws: what a method that draws draws; None = its own number.
 
     Raises:
         NotFoundError: no such person or item.
         DataError: the person has touched the item, so it is no candidate.
-        ConfigError: there is no such method, or no such baseline, or it doesn't fit the ranker.
+        ConfigError: there is no such method or baseline, or it doesn't fit the ranker, or it would take more
+            steps or scored histories than are allowed.
     """
     data = model.data
     request = request_for(model, user_id, as_of)
@@ -43,15 +57,26 @@ def explain_item(
         item_id = str(first["item_id"].iloc[0])
     number = data.dataset.item_number(item_id)
     chosen = method_named(method) or default_method(model.ranker)
-    trained = () if model.verification is None else (model.verification,)
-    badge = badge_for((*trained, *model.badges), chosen, data.dataset, user_id)
+    badge = badge_of(model, user_id, chosen)
     options = compared_with(model, user_id, baseline)
+    options = replace(options, n_steps=n_steps, n_draws=options.n_draws if n_draws is None else n_draws)
     return explain(model.ranker, data.dataset, data.split, request, number, chosen, badge, options)
+
+
+def badge_of(model: LoadedModel, user_id: str, method: Method) -> Verification | None:
+    """The newest test of a method on this model that is about a person; None where there was none.
+
+    Raises:
+        NotFoundError: no such person.
+    """
+    trained = () if model.verification is None else (model.verification,)
+    return badge_for((*trained, *model.badges), method, model.data.dataset, user_id)
 
 
 def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, Any]:
     """The contract of `reclens explain --json`."""
     dataset, found = model.data.dataset, explanation.attributions
+    drawn = found.standard_errors
     return {
         "user_id": explanation.user_id,
         "item_id": dataset.item_ids[explanation.item_number],
@@ -68,6 +93,7 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
                 "title": dataset.titles[number],
                 "position": position,
                 "attribution": float(value),
+                "standard_error": None if drawn is None else _number(float(drawn[position - 1])),
             }
             for position, (number, value) in enumerate(
                 zip(explanation.history, found.values, strict=True), start=1
@@ -75,6 +101,9 @@ def explanation_json(model: LoadedModel, explanation: Explanation) -> dict[str, 
         ],
         "delta": _number(found.delta),
         "relative_delta": _number(found.relative_delta),
+        "n_steps": found.n_steps,
+        "cost": asdict(found.cost),
+        "warnings": list(found.warnings),
         "faithfulness": {
             removal: {name: asdict(figures) for name, figures in orders.items()}
             for removal, orders in explanation.faithfulness.items()

@@ -1,19 +1,17 @@
 """What a mitigation does beside closing its gap: to each group of people, to items, to groups of items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recsys_core.actions.causes import usable_attributes
 from recsys_core.actions.loaded import LoadedModel
-from recsys_core.actions.mitigation_people import Halves
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.split import histories
 from recsys_core.fairness.exposure_groups import POPULARITY, item_groups
 from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.mitigation import Change, paired_change
-from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.evaluation import Evaluation
 from recsys_core.ranker.policy_values import exposure_shares
@@ -49,44 +47,27 @@ class ItemGroupChange:
     change: Change
 
 
+def attributes_told(model: LoadedModel, by: str) -> tuple[str, ...]:
+    """The attributes whose groups side effects tell of, the one whose gap is closed first."""
+    return tuple(dict.fromkeys([by, *usable_attributes(model)]))
+
+
 def group_changes(
     model: LoadedModel,
-    by: str,
-    halves: Halves,
+    hidden: Mapping[str, frozenset[str]],
+    showing: IntArray,
     before: FloatArray,
     after: FloatArray,
     draws: int,
     seed: int,
-    minimum: int = SMALLEST_GROUP,
 ) -> tuple[GroupChange, ...]:
-    """The change for every group of every attribute among the showing people.
-
-    A group that the other half has too few of isn't shown either: beside an audit of everybody these few
-    could be worked out.
-
-    Args:
-        model: whose people.
-        by: whose gap was to be closed; it comes first.
-        halves: who shows, and who chose.
-        before: [n] what each of those who show gets from the lists as they are.
-        after: [n] what each of them gets at the chosen point.
-        draws: bootstrap resamples.
-        seed: of the resampling.
-        minimum: fewest people of a group that may be shown.
-    """
-    users = model.data.dataset.users
-    names = dict.fromkeys([by, *usable_attributes(model)])
-    everybody = {name: group_labels(users, name) for name in names}
-    labels, others = (
-        {name: own.iloc[people].reset_index(drop=True) for name, own in everybody.items()}
-        for people in (halves.showing, halves.fitting)
-    )
-    hidden, too_few = hidden_groups(labels, minimum), hidden_groups(others, minimum)
-    rows = list[GroupChange]()
-    for name, own in labels.items():
+    """The change for every group of every attribute among the showing people, all but the hidden ones."""
+    users, rows = model.data.dataset.users, list[GroupChange]()
+    for name in hidden:
+        own = group_labels(users, name).iloc[showing]
         for group in map(str, own.cat.categories):
             inside = np.asarray(own.astype(str) == group)
-            if group not in hidden[name] | too_few[name] and inside.any():
+            if group not in hidden[name] and inside.any():
                 change = paired_change(before[inside], after[inside], draws, seed)
                 rows.append(GroupChange(name, group, int(inside.sum()), change))
     return tuple(rows)

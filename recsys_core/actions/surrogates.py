@@ -5,9 +5,10 @@ from math import isfinite
 from typing import Any
 
 from recsys_core.actions.loaded import LoadedModel
-from recsys_core.data.dataset import Histories
+from recsys_core.data.dataset import Histories, IntArray
 from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError, DataError
+from recsys_core.explain.attributions import Attributions
 from recsys_core.explain.surrogate import MIN_AGREEMENT, Surrogate, distil, explain_list_item
 from recsys_core.ranker.imported import ImportedLists
 
@@ -53,8 +54,10 @@ def first_on_list(lists: LoadedModel, user_id: str) -> str:
     return str(dataset.item_ids[first])
 
 
-def list_item_json(lists: LoadedModel, surrogate: Surrogate, user_id: str, item_id: str) -> dict[str, Any]:
-    """The contract of `reclens explain-lists --json`: the agreement, then what each history item adds.
+def explain_listed(
+    lists: LoadedModel, surrogate: Surrogate, user_id: str, item_id: str
+) -> tuple[IntArray, Attributions]:
+    """A person's history, and what each of its items adds to an item's score, by the surrogate.
 
     Raises:
         NotFoundError: no such person or item.
@@ -70,13 +73,23 @@ def list_item_json(lists: LoadedModel, surrogate: Surrogate, user_id: str, item_
         )
     if len(history) == 0:
         raise ConfigError("this person has no history, so no item of it can be the reason")
-    found = explain_list_item(surrogate, history, number, history.tolist())
+    return history, explain_list_item(surrogate, history, number, history.tolist())
+
+
+def list_item_json(lists: LoadedModel, surrogate: Surrogate, user_id: str, item_id: str) -> dict[str, Any]:
+    """The contract of `reclens explain-lists --json`: the agreement, then what each history item adds.
+
+    Raises:
+        NotFoundError, DataError, ConfigError: as `explain_listed`.
+    """
+    history, found = explain_listed(lists, surrogate, user_id, item_id)
+    dataset = lists.data.dataset
     return {
         "agreement": asdict(surrogate.agreement),
         "reason": surrogate.reason,
         "user_id": user_id,
         "item_id": item_id,
-        "title": dataset.titles[number],
+        "title": dataset.titles[dataset.item_number(item_id)],
         "score": found.score,
         "method": f"{found.method} of a surrogate",
         "attributions": [

@@ -6,11 +6,13 @@ from math import isfinite
 from typing import Any
 
 from recsys_core.actions.badges import keep_badges
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer, refuse_few
 from recsys_core.actions.models import LoadedModel, open_model
+from recsys_core.data.dataset import IntArray
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.attributions import Method
 from recsys_core.explain.badges import people_of
-from recsys_core.explain.explanation import VERIFIED_PEOPLE, questions_to_verify
+from recsys_core.explain.explanation import VERIFIED_PEOPLE, asked_to_verify
 from recsys_core.explain.faithfulness import EVERYONE
 from recsys_core.explain.history import METHODS, quick_methods_of
 from recsys_core.explain.knowledge import item_knowledge
@@ -50,12 +52,15 @@ def verify_model(
 
     Raises:
         NotFoundError: there is no such model.
-        DataError: there is no such cohort, or nobody in it has two items of history.
+        DataError: there is no such cohort, or fewer than 11 people in it have two items of history, or a few
+            could be told apart by what was shown of others before.
         ConfigError: there is no such method, or it doesn't fit the ranker.
     """
     opened = open_model(workspace, model)
     asked = checked_methods(methods)
-    questions = questions_of(opened, cohort, people, seed)
+    members, questions = asked_of(opened, cohort, people, seed)
+    answer = _answer(workspace, opened, members)
+    hidden = hidden_in(workspace, opened.data, answer)
     fitting = asked or quick_methods_of(opened.ranker)
     data = opened.data
     found = leaderboard(
@@ -69,12 +74,22 @@ def verify_model(
         progress=lambda share: progress(share, "Taking items away"),
     )
     badges = tuple(own.verification for own in found.standings if own.verification is not None)
+    record_answer(workspace, opened.data, answer, hidden)
     keep_badges(workspace, opened.record.id, badges, leaderboard_json(found))
     return found
 
 
 def questions_of(model: LoadedModel, cohort: str, people: int, seed: int) -> list[Question]:
     """Why is the first item first, for people of a cohort that the seed draws; at least one.
+
+    Raises:
+        DataError, ConfigError: as `asked_of`.
+    """
+    return asked_of(model, cohort, people, seed)[1]
+
+
+def asked_of(model: LoadedModel, cohort: str, people: int, seed: int) -> tuple[IntArray, list[Question]]:
+    """The numbers of people of a cohort that the seed draws, and why the first item is first for each.
 
     Raises:
         DataError: there is no such cohort, or nobody in it has two items of history.
@@ -89,12 +104,12 @@ def questions_of(model: LoadedModel, cohort: str, people: int, seed: int) -> lis
         )
     data = model.data
     members = people_of(data.dataset, cohort)
-    questions = questions_to_verify(model.ranker, data.dataset, data.split, seed, people, members)
+    asked, questions = asked_to_verify(model.ranker, data.dataset, data.split, seed, people, members)
     if not questions:
         raise DataError(
             "nobody there has two different items of history and a list, so nothing can be tested"
         )
-    return questions
+    return asked, questions
 
 
 def checked_methods(names: Sequence[str]) -> tuple[Method, ...]:
@@ -122,12 +137,15 @@ def submit_verification(
     """Starts the test as a job; whatever can be refused at once is refused here.
 
     Raises:
-        ConfigError, NotFoundError: as `verify_model`.
+        ConfigError, DataError, NotFoundError: as `verify_model`.
     """
     record = workspace.resolve("model", model)
+    asked = checked_methods(methods)
+    opened = open_model(workspace, record.id)
+    hidden_in(workspace, opened.data, _answer(workspace, opened, asked_of(opened, cohort, people, seed)[0]))
     spec = {
         "model": record.id,
-        "methods": list(checked_methods(methods)),
+        "methods": list(asked),
         "cohort": cohort,
         "people": people,
         "k": k,
@@ -166,6 +184,11 @@ def leaderboard_json(found: Leaderboard) -> dict[str, Any]:
             for own in found.standings
         ],
     }
+
+
+def _answer(workspace: Workspace, model: LoadedModel, people: IntArray) -> GroupAnswer:
+    refuse_few(workspace, len(people), "those with two items of history and a list whom this is about")
+    return GroupAnswer(members_of(model.data, people), about="verifications")
 
 
 def _known(value: Any) -> Any:

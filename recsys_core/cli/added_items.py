@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from recsys_core.cli.options import MapOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
 
 
@@ -13,9 +14,7 @@ def add_items(
     model: str,
     file: Annotated[Path, typer.Argument(help="item_id with title, category, provider or text.")],
     name: Annotated[str, typer.Option(help="Name of the model that knows them too.")],
-    map: Annotated[
-        list[str] | None, typer.Option(help="item_id=column,title=column,… where they aren't guessed.")
-    ] = None,
+    map: MapOption = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -36,7 +36,7 @@ def concepts(
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
-    found = concepts_json(find_concepts(opened, words or [], by, item, people, seed))
+    found = concepts_json(find_concepts(opened, words or [], by, item, people, seed, reply.workspace))
     by_surety = sorted(found["effects"], key=lambda row: (row["p_adjusted"], -abs(row["tcav"] - 0.5)))
     left_out = [f"not tested: {row['name']}: {row['reason']}" for row in found["not_tested"]]
     reply.write(found, "\n".join([table_text(by_surety, COLUMNS), *left_out]))

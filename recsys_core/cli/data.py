@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recsys_core.cli.options import MapOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
 from recsys_core.errors import ConfigError
 
@@ -24,9 +25,7 @@ def ingest(
     ] = None,
     items: PathOption = None,
     users: PathOption = None,
-    map: Annotated[
-        list[str] | None, typer.Option(help="role=column,… for columns that aren't guessed.")
-    ] = None,
+    map: MapOption = None,
     min_rating: Annotated[float | None, typer.Option(help="Leave out rows with a lower rating.")] = None,
     sample: Annotated[
         str | None, typer.Option(help="simulated, complete-journey, movielens-100k or movielens-1m.")

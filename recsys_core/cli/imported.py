@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from recsys_core.cli.options import MapOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app
 
 
@@ -15,9 +16,7 @@ def import_recommendations(
         Path, typer.Argument(help="user_id, item_id and rank or score: CSV, JSON lines, Parquet.")
     ],
     name: Annotated[str, typer.Option(help="Name of the lists, taken wherever a model's is.")],
-    map: Annotated[
-        list[str] | None, typer.Option(help="user_id=column,item_id=column where they aren't guessed.")
-    ] = None,
+    map: MapOption = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:

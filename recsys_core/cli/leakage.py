@@ -46,4 +46,20 @@ def _leakage_text(found: dict[str, Any]) -> str:
             f"(1 = the same), and {flip['changed']:.1%} of {flip['n']:,} people get another first item"
         )
     )
-    return "\n".join([table_text(rows, PROBE_COLUMNS), *reasons, said])
+    return "\n".join([table_text(rows, PROBE_COLUMNS), *reasons, said, *_mass_text(found["mass"])])
+
+
+def _mass_text(mass: dict[str, Any]) -> list[str]:
+    """Of what moves people's first items, how much lies on the attribute and on the inputs that tell it."""
+    if mass["reason"]:
+        return [f"attribution mass isn't known: {mass['reason']}"]
+    rows = [
+        {"group": row["group"] or "everybody", "n": row["n"], "on": on, **row[on]}
+        | {"even": row["even"] if on == "proxies" else None}
+        for row in mass["groups"]
+        for on in ("attribute", "proxies")
+    ]
+    named = ", ".join(f"{own['kind']} {own['name']} ({own['strength']:.2f})" for own in mass["proxies"][:5])
+    told = f"the strongest proxies: {named}" if named else "no input tells the attribute beyond chance"
+    heading = "share of what moves people's first items"
+    return ["", heading, table_text(rows, ["group", "n", "on", "value", "ci_low", "ci_high", "even"]), told]

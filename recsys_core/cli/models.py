@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, folder_made, table_text
-from recsys_core.cli.reasons import AsOfOption, components_text, contrast_text, without_history_text
+from recsys_core.cli.reasons import (
+    METHOD_HELP,
+    AsOfOption,
+    components_text,
+    contrast_text,
+    reason_columns,
+    without_history_text,
+)
 from recsys_core.config import SETTINGS
 
 GROUP_COLUMNS = ["attribute", "group", "n", "value", "ci_low", "ci_high"]
@@ -73,7 +80,7 @@ def evaluate(
 ) -> None:
     """Rank all items for everybody and see where the held-out ones land."""
     from recsys_core.actions import models
-    from recsys_core.actions.comparisons import slices_json
+    from recsys_core.actions.slices import slices_json
 
     reply = answer(workspace, json)
     part = models.checked_part(split)
@@ -82,7 +89,7 @@ def evaluate(
     found: dict[str, Any] = {"n_users": evaluation.n_users, "split": part, **evaluation.summary()}
     text = f"{evaluation.n_users:,} people, {part} items\n{_figures(evaluation.summary())}"
     if slices:
-        found["slices"] = slices_json(opened, evaluation)
+        found["slices"] = slices_json(opened, evaluation, reply.workspace)
         text += "\n" + table_text(found["slices"], list(found["slices"][0]))
     reply.write(found, text)
 
@@ -92,7 +99,7 @@ def explain(
     model: str,
     user: Annotated[str, typer.Option(help="Id of a person.")],
     item: Annotated[str | None, typer.Option(help="Id of an item; default: the first of the list.")] = None,
-    method: Annotated[str | None, typer.Option(help="integrated-gradients, leave-one-out or counts.")] = None,
+    method: Annotated[str | None, typer.Option(help=METHOD_HELP)] = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="padding, mask, mean-item, other-people or removed, as the method has it."),
@@ -101,6 +108,12 @@ def explain(
     components: Annotated[
         bool, typer.Option("--components", help="Also: what id, text, time, … add to the score.")
     ] = False,
+    steps: Annotated[
+        int | None, typer.Option(help="Points of a path, 1 to 512; default: as many as make it add up.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="What shapley-sampling and gradient-shap draw; an even number from 4.")
+    ] = None,
     as_of: AsOfOption = "test",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -114,7 +127,7 @@ def explain(
     if alone is not None:
         reply.write(alone, without_history_text(alone))
         return
-    explanation = reasons.explain_item(opened, user, item, method, moment, baseline)
+    explanation = reasons.explain_item(opened, user, item, method, moment, baseline, steps, draws)
     found = reasons.explanation_json(opened, explanation)
     strongest = sorted(found["attributions"], key=lambda row: -abs(row["attribution"]))[:10]
     badge = "verified" if found["verified"] else "not verified"
@@ -126,8 +139,9 @@ def explain(
             if any(row["attribution"] for row in strongest)
             else "no item of the history counts for it:"
         ),
-        table_text(strongest, ["position", "attribution", "item_id", "title"]),
+        table_text(strongest, reason_columns(found)),
         f"{badge}: {found['reason']}",
+        *(f"note: {warning}" for warning in found["warnings"]),
     ]
     if over is not None:
         contrasted = reason_parts.contrast_items(opened, user, item, over, method, moment, baseline)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from recsys_core.cli.options import EachByOption, SeedOption
+from recsys_core.cli.options import EachByOption, MapOption, SeedOption
 from recsys_core.cli.output import JsonOption, WorkspaceOption, answer, app, table_text
 
 COLUMNS = ["attribute", "group", "reference", "measure", "value", "by_chance", "p_adjusted", "n"]
@@ -19,9 +19,7 @@ def rating_gaps(
         typer.Argument(help="user_id, item_id, rating and prediction: CSV, JSON lines, Parquet."),
     ],
     by: EachByOption,
-    map: Annotated[
-        list[str] | None, typer.Option(help="rating=column,… where ids and ratings aren't guessed.")
-    ] = None,
+    map: MapOption = None,
     shuffles: Annotated[int, typer.Option(help="How often groups are dealt out anew.")] = 999,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = None,

@@ -8,7 +8,18 @@ from recsys_core.cli.output import table_text
 
 STRONGEST = 10
 
+METHOD_HELP = (
+    "integrated-gradients, leave-one-out, shapley-sampling, shapley-exact (12 items at most), gradient-shap, "
+    "gradient-x-input, attention-rollout (shows where a model looks, no more), or counts for one that counts."
+)
+
 AsOfOption = Annotated[str, typer.Option(help="test: before the held-out item; now: the whole history.")]
+
+
+def reason_columns(found: dict[str, Any]) -> list[str]:
+    """The columns of the reasons' table: with standard errors, where the method has drawn."""
+    drawn = any(row["standard_error"] is not None for row in found["attributions"])
+    return ["position", "attribution", *(["standard_error"] if drawn else []), "item_id", "title"]
 
 
 def contrast_text(found: dict[str, Any]) -> str:

@@ -112,6 +112,7 @@ class Histories:
             (padded.timestamps_s, known.timestamps_s),
             (padded.dwell_s, known.dwell_s),
             (padded.contexts, known.contexts),
+            (padded.texts, known.texts),
         ):
             whole[inside] = part
         return padded
@@ -169,7 +170,7 @@ class Dataset:
         contexts: the context columns of `events.context`.
         attributes: the columns of `attribute_codes`.
         attribute_codes: [n_users, n_attributes] the attributes of `users` as codes.
-        reviews: [n_events] what was written at each event, "" for nothing; None where nothing ever was.
+        written: what the texts of `events.context` mean: number 1 is the first.
     """
 
     events: Histories
@@ -182,7 +183,7 @@ class Dataset:
     contexts: tuple[Codes, ...]
     attributes: tuple[Codes, ...]
     attribute_codes: IntArray
-    reviews: "pd.Series[str] | None" = None
+    written: tuple[str, ...] = ()
 
     @property
     def n_users(self) -> int:
@@ -277,14 +278,8 @@ def build_dataset(tables: Tables) -> Dataset:
         contexts=columns.contexts,
         attributes=tuple(own for own, _ in coded),
         attribute_codes=codes,
-        reviews=_reviews(interactions, order),
+        written=columns.written,
     )
-
-
-def _reviews(interactions: pd.DataFrame, order: IntArray) -> "pd.Series[str] | None":
-    if "review_text" not in interactions or not (interactions["review_text"] != "").any():
-        return None
-    return interactions["review_text"].iloc[order].reset_index(drop=True)
 
 
 def _row_of(ids: "pd.Series[str]", wanted: str, noun: str) -> int:

@@ -48,6 +48,7 @@ class EventContext:
         timestamps_s: Unix seconds; NaN = unknown.
         dwell_s: seconds that were spent; NaN = unknown.
         contexts: (…, c) codes of the c context columns (device, place, …).
+        texts: number of what was written at the event (`EventColumns.written`); 0 = nothing.
     """
 
     types: IntArray
@@ -55,6 +56,7 @@ class EventContext:
     timestamps_s: FloatArray
     dwell_s: FloatArray
     contexts: IntArray
+    texts: IntArray
 
     def at(self, where: Any) -> "EventContext":
         """The context of the events that `where` picks, as numpy indexes arrays."""
@@ -64,6 +66,7 @@ class EventContext:
             self.timestamps_s[where],
             self.dwell_s[where],
             self.contexts[where],
+            self.texts[where],
         )
 
     def hidden(self, gone: BoolArray) -> "EventContext":
@@ -74,13 +77,14 @@ class EventContext:
             np.where(gone, np.nan, self.timestamps_s),
             np.where(gone, np.nan, self.dwell_s),
             np.where(gone[..., None], 0, self.contexts),
+            np.where(gone, 0, self.texts),
         )
 
     def merged(self, starts: IntArray) -> "EventContext":
         """[len(starts)] runs of events as one each: `starts` says where runs begin, the first at 0.
 
-        A run is of the strongest type and the largest strength and dwell time in it, and was when and
-        where it began.
+        A run is of the strongest type and the largest strength and dwell time in it, was when and where it
+        began, and says the last new text that was written in it.
         """
         if len(starts) == 0:
             return self
@@ -90,6 +94,7 @@ class EventContext:
             self.timestamps_s[starts],
             np.fmax.reduceat(self.dwell_s, starts),
             self.contexts[starts],
+            np.maximum.reduceat(self.texts, starts),
         )
 
     def widened(self, n: int) -> "EventContext":
@@ -103,9 +108,11 @@ class EventContext:
     @staticmethod
     def unknown(shape: tuple[int, ...], n_contexts: int) -> "EventContext":
         """The context of events of which nothing is known."""
-        types, contexts = (np.zeros(size, dtype=np.int64) for size in (shape, (*shape, n_contexts)))
+        types, contexts, texts = (
+            np.zeros(size, dtype=np.int64) for size in (shape, (*shape, n_contexts), shape)
+        )
         strengths, timestamps_s, dwell_s = (np.full(shape, np.nan) for _ in range(3))
-        return EventContext(types, strengths, timestamps_s, dwell_s, contexts)
+        return EventContext(types, strengths, timestamps_s, dwell_s, contexts, texts)
 
     @staticmethod
     def joined(parts: list["EventContext"]) -> "EventContext":
@@ -116,6 +123,7 @@ class EventContext:
             np.concatenate([part.timestamps_s for part in parts]),
             np.concatenate([part.dwell_s for part in parts]),
             np.concatenate([part.contexts for part in parts]),
+            np.concatenate([part.texts for part in parts]),
         )
 
 
@@ -158,12 +166,14 @@ class EventColumns:
         types: the kinds of events, weakest first.
         strength: the column behind the strengths; "" where there is none.
         contexts: the context columns.
+        written: the different texts that were written at events, in the order in which they first come.
     """
 
     context: EventContext | None
     types: Codes
     strength: str
     contexts: tuple[Codes, ...]
+    written: tuple[str, ...]
 
 
 def read_event_columns(interactions: pd.DataFrame) -> EventColumns:
@@ -177,9 +187,16 @@ def read_event_columns(interactions: pd.DataFrame) -> EventColumns:
     contexts = np.zeros((len(interactions), len(coded)), dtype=np.int64)
     for column, (_, codes) in enumerate(coded):
         contexts[:, column] = codes
+    written, texts = _written(interactions)
     known = type_codes.any() or bool(given) or not np.isnan(timestamps_s).all() or contexts.any()
-    context = EventContext(type_codes, strengths, timestamps_s, dwell_s, contexts) if known else None
-    return EventColumns(context, types, str(given[0]) if given else "", tuple(codes for codes, _ in coded))
+    context = EventContext(type_codes, strengths, timestamps_s, dwell_s, contexts, texts)
+    return EventColumns(
+        context if known or bool(written) else None,
+        types,
+        str(given[0]) if given else "",
+        tuple(codes for codes, _ in coded),
+        written,
+    )
 
 
 def coded_column(column: "pd.Series[str]", name: str) -> tuple[Codes, IntArray]:
@@ -205,6 +222,16 @@ def _types(interactions: pd.DataFrame) -> tuple[Codes, IntArray]:
     frequent, _ = coded_column(column, Role.EVENT)
     values = tuple(sorted(frequent.values, key=_strength_of_word))  # of one level the rarest last
     return Codes(Role.EVENT, values), _codes(column, values)
+
+
+def _written(interactions: pd.DataFrame) -> tuple[tuple[str, ...], IntArray]:
+    """Each different text once, and its number at each event; one without a letter says nothing."""
+    if Role.REVIEW_TEXT not in interactions:
+        return (), np.zeros(len(interactions), dtype=np.int64)
+    column = interactions[Role.REVIEW_TEXT].str.strip()
+    says_something = [any(map(str.isalpha, str(text))) for text in column]
+    codes, texts = pd.factorize(column.where(pd.Series(says_something, index=column.index)))
+    return tuple(str(text) for text in texts), codes.astype(np.int64) + 1
 
 
 def _strength_of_word(word: str) -> int:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
-from recsys_core.explain.scoring import BoolArray, Question, item_scores, removed
-from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.explain.scoring import BoolArray, ItemByItem, Question, item_scores, removed
 from recsys_core.ranker.protocol import Ranker, ScoreArray
 from recsys_core.ranker.top_k import mask_seen
 
@@ -85,7 +84,7 @@ def _groups(questions: Sequence[Question], gone: Sequence[BoolArray]) -> Iterato
 def _scored(
     ranker: Ranker, questions: list[Question], versions: list[Histories], with_ranks: bool
 ) -> tuple[FloatArray, IntArray]:
-    if isinstance(ranker, CrossEncoderRanker) and not with_ranks:  # then it reads one item, not a shortlist
+    if isinstance(ranker, ItemByItem) and not with_ranks:
         pairs = zip(questions, versions, strict=True)
         scores = np.concatenate([item_scores(ranker, question, own) for question, own in pairs])
         return scores, np.zeros(len(scores), dtype=np.int64)

@@ -1,5 +1,5 @@
 """What each part of a neural ranker adds to a score: id, text, picture, kinds of events, their strengths
-and times, profile.
+and times, what was written at them, profile.
 
 A part that is absent has its neutral value (`NEUTRAL`), so that every coalition of parts gives a score, and
 the exact Shapley values over all coalitions lead from the score in which nothing is known to the score on
@@ -26,7 +26,7 @@ from recsys_core.ranker.profile import ProfileColumns, ProfileRanker
 from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.transformer import TransformerRanker
 
-Part = Literal["popularity", "id", "text", "image", "event type", "strength", "time", "profile"]
+Part = Literal["popularity", "id", "text", "image", "event type", "strength", "time", "review", "profile"]
 NEUTRAL: dict[Part, str] = {
     "popularity": "every item has the mean of the items' learned levels, which start at their popularity",
     "id": "every item has the mean of the items' learned vectors",
@@ -35,6 +35,7 @@ NEUTRAL: dict[Part, str] = {
     "event type": "of no event it is known of which kind it was",
     "strength": "of no event it is known how strong it was",
     "time": "of no event, nor of the request, it is known when it was",
+    "review": "of no event it is known what the person wrote",
     "profile": "nothing is known of the person beside which items they touched",
 }
 BATCH_PEOPLE = 64
@@ -75,6 +76,7 @@ def parts_of(ranker: Ranker) -> tuple[Part, ...]:
         "event type": events is not None and events.event_type is not None,
         "strength": events is not None and events.strength is not None,
         "time": events is not None and (events.gap is not None or events.request_gap is not None),
+        "review": neural.written is not None,
         "profile": isinstance(neural, ProfileRanker),
     }
     return tuple(part for part, is_there in has.items() if is_there)
@@ -163,7 +165,7 @@ def _logits(ranker: NeuralRanker, known: Histories, present: frozenset[Part]) ->
         bias = bias[1:].mean().expand_as(bias)
     if isinstance(ranker, ProfileRanker) and "profile" not in present:
         ranker = _without_profile(ranker)
-    known = _known(known, present) if isinstance(ranker, TransformerRanker) else known
+    known = _known(known, frozenset(parts_of(ranker)) - present)
     known = known if ranker.reads_events else known.bare()
     states = ranker.last_state(HistoryBatch.of(known, ranker.max_length, bias.device), vectors)
     return ranker.logits(states, vectors, bias)
@@ -185,18 +187,19 @@ def _vectors(ranker: NeuralRanker, present: frozenset[Part]) -> Tensor:
     return torch.cat([vectors[1:].mean(0, keepdim=True), vectors[1:]])
 
 
-def _known(known: Histories, present: frozenset[Part]) -> Histories:
-    """The histories with what isn't present unknown at every event."""
+def _known(known: Histories, absent: frozenset[Part]) -> Histories:
+    """The histories with what is absent unknown at every event."""
     context, askers = known.context, known.askers
     if context is not None:
         unknown = np.full(len(known.items), np.nan)
         context = replace(
             context,
-            types=context.types if "event type" in present else np.zeros_like(context.types),
-            strengths=context.strengths if "strength" in present else unknown,
-            timestamps_s=context.timestamps_s if "time" in present else unknown,
+            types=np.zeros_like(context.types) if "event type" in absent else context.types,
+            strengths=unknown if "strength" in absent else context.strengths,
+            timestamps_s=unknown if "time" in absent else context.timestamps_s,
+            texts=np.zeros_like(context.texts) if "review" in absent else context.texts,
         )
-    if askers is not None and "time" not in present:
+    if askers is not None and "time" in absent:
         askers = replace(askers, time_s=np.full(len(known), np.nan))
     return Histories(known.items, known.offsets, context, askers)
 

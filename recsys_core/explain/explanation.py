@@ -144,14 +144,22 @@ def questions_to_verify(
         n_people: how many at most.
         people: their numbers, if not everybody is asked for; who has under two items of history isn't drawn.
     """
+    return asked_to_verify(ranker, dataset, split, seed, n_people, people)[1]
+
+
+def asked_to_verify(
+    ranker: Ranker, dataset: Dataset, split: Split, seed: int, n_people: int, people: IntArray | None
+) -> tuple[IntArray, list[Question]]:
+    """The numbers of the people who `questions_to_verify` asks about, and the questions."""
     known = histories(dataset, split, "test")
     fitting = np.flatnonzero(known.lengths >= 2)
     if people is not None:
         fitting = np.intersect1d(fitting, people)
     drawn = np.sort(np.random.default_rng(seed).permutation(fitting)[:n_people])
     if len(drawn) == 0:
-        return []
-    return about_first_items(ranker, known.take(drawn))[1]
+        return drawn, []
+    listed, questions = about_first_items(ranker, known.take(drawn))
+    return drawn[listed], questions
 
 
 def about_first_items(ranker: Ranker, known: Histories) -> tuple[IntArray, list[Question]]:

@@ -14,7 +14,7 @@ from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.explain.answers import answers, items_of
 from recsys_core.explain.attributions import Attributions, Method
 from recsys_core.explain.history import attribute_people
-from recsys_core.explain.scoring import Question
+from recsys_core.explain.scoring import BoolArray, Question
 from recsys_core.ranker.protocol import Ranker
 
 RIVALS = ("random", "recency", "popularity", "similarity")
@@ -64,15 +64,22 @@ def leave_one_out_falls(ranker: Ranker, questions: Sequence[Question]) -> list[F
 
     As the method "leave-one-out", the events of an item together, for many people in one go.
     """
-    alone = [np.eye(len(items_of(question.history)[0]), dtype=bool) for question in questions]
-    gone = [np.concatenate([np.zeros((1, len(rows)), dtype=bool), rows]) for rows in alone]
+    reached = [_reached(ranker, question.history) for question in questions]
+    gone = [
+        np.concatenate([np.zeros((1, len(own)), dtype=bool), np.eye(len(own), dtype=bool)[own]])
+        for own in reached
+    ]
     found = answers(ranker, questions, gone, in_place=False)
-    falls = list[FloatArray]()
-    for question, own in zip(questions, found, strict=True):
-        reached = np.arange(len(question.history)) >= len(question.history) - ranker.max_length
-        counts = by_item(question.history, reached.astype(np.float64))
-        falls.append(np.where(counts > 0, own.scores[0] - own.scores[1:], 0.0))
+    falls = [np.zeros(len(own)) for own in reached]
+    for fall, own, answer in zip(falls, reached, found, strict=True):
+        fall[own] = answer.scores[0] - answer.scores[1:]
     return falls
+
+
+def _reached(ranker: Ranker, history: IntArray) -> BoolArray:
+    """[n_items] whether the model looks at any event of each item of `items_of`."""
+    events = np.arange(len(history)) >= len(history) - ranker.max_length
+    return by_item(history, events.astype(np.float64)) > 0
 
 
 def orders_without_method(

@@ -17,12 +17,15 @@ from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.events import Askers, EventContext
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.ranker.neighbours import NeighbourRanker
 from recsys_core.ranker.protocol import Ranker, ScoreArray
 
 BoolArray = NDArray[np.bool_]
 Explained = Literal["log-probability", "logit", "margin"]
 
 BATCH_ROWS = 512
+
+ItemByItem = CrossEncoderRanker | NeighbourRanker  # score one item for much less than the whole catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ def scores_of_items(
     ranker: Ranker, question: Question, item_numbers: Sequence[int], histories: Histories
 ) -> FloatArray:
     """[n, k] as `item_scores`, of several items in the place of the question's own."""
-    if isinstance(ranker, CrossEncoderRanker):  # it reads one item a history, not a shortlist of them
+    if isinstance(ranker, ItemByItem):
         over = 0.0 if question.rival is None else ranker.score_of(histories, question.rival)[:, None]
-        read = [ranker.score_of(histories, number) for number in item_numbers]
-        return np.stack(read, axis=1).astype(np.float64) - over
+        own = [ranker.score_of(histories, number) for number in item_numbers]
+        return np.stack(own, axis=1).astype(np.float64) - over
     scores = np.empty((len(histories), len(item_numbers)))
     for start in range(0, len(histories), BATCH_ROWS):
         rows = np.arange(start, min(start + BATCH_ROWS, len(histories)))

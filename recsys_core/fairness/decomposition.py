@@ -53,6 +53,8 @@ class FactorTerm:
         reference_mean: mean of it in the reference.
         outside: share of the group's people who lie below the reference's 1st percentile or above its 99th.
             What is said of them is extrapolated: nobody of the reference is like them.
+        share: its part as a share of the gap; None where the gap's interval holds 0, because a part of what
+            may be nothing says nothing.
     """
 
     factor: str
@@ -60,6 +62,7 @@ class FactorTerm:
     group_mean: float
     reference_mean: float
     outside: float
+    share: Term | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ class Decomposition:
         factors: one term a factor.
         composition: the sum of the factors' terms.
         structure: what is left between people who are alike in all factors.
-        share: what part of the gap the factors have that were named to be taken together; None where the
-            gap's interval holds 0, because a part of what may be nothing says nothing.
+        structure_share: structure as a share of the gap; None where the gap's interval holds 0.
+        share: what part of the gap the factors have that were named to be taken together; None likewise.
         not_used: factors that say nothing here, with the reason.
         n: people of the group.
         n_reference: people of the reference.
@@ -82,6 +85,7 @@ class Decomposition:
     factors: tuple[FactorTerm, ...]
     composition: Term
     structure: Term
+    structure_share: Term | None
     share: Term | None
     not_used: tuple[NotUsed, ...]
     n: int
@@ -142,11 +146,17 @@ def decompose(
     return Decomposition(
         gap=_term(gaps),
         factors=tuple(
-            FactorTerm(name, _term(parts[:, number]), *_sides(factors[name], in_group, in_reference))
+            FactorTerm(
+                name,
+                _term(parts[:, number]),
+                *_sides(factors[name], in_group, in_reference),
+                _share(parts[:, number], gaps),
+            )
             for number, name in enumerate(columns.names)
         ),
         composition=_term(composition),
         structure=_term(gaps - composition),
+        structure_share=_share(gaps - composition, gaps),
         share=_share(parts[:, chosen].sum(axis=1), gaps),
         not_used=columns.not_used,
         n=sizes[0],

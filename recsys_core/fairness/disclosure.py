@@ -15,22 +15,30 @@ from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
-from recsys_core.fairness.groups import group_labels
+from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.suppression import EarlierTable, hidden_groups
 
 Members = NDArray[np.bool_]
+Conditions = tuple[tuple[str, str], ...]
+EVERYBODY = (
+    ""  # in the place of an attribute: those who meet the conditions, all of them where there are none
+)
+INSIDE, OUTSIDE = "in", "out"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One attribute's groups as they were shown.
+    """One attribute's groups as they were shown, or one subgroup and everybody else.
 
     Attributes:
-        by: the attribute or intersection.
+        by: the attribute or intersection; "" = a subgroup, or everybody together.
         cohorts: that were attributes then.
         hidden: the groups that weren't shown.
         people: who was measured, a bit for each row of the table of people, as text.
         n_rows: rows of that table.
+        formed: among whom numbers were cut into bins, written like `people`; "" = among those measured.
+        conditions: attribute and group, all of which hold in a subgroup.
+        topic: figures of different topics can't be subtracted from each other, such as scores of two items.
     """
 
     by: str
@@ -38,12 +46,30 @@ class Shown:
     hidden: tuple[str, ...]
     people: str
     n_rows: int
+    formed: str = ""
+    conditions: Conditions = ()
+    topic: str = ""
 
     @property
     def members(self) -> Members:
         """[n_rows] who was measured."""
-        bits = np.frombuffer(b64decode(self.people), dtype=np.uint8)
-        return np.unpackbits(bits, count=self.n_rows).astype(np.bool_)
+        return _unpacked(self.people, self.n_rows)
+
+    @property
+    def among(self) -> Members:
+        """[n_rows] among whom its groups were formed."""
+        return _unpacked(self.formed or self.people, self.n_rows)
+
+    def table(self, people: pd.DataFrame, users: pd.DataFrame) -> EarlierTable:
+        """What somebody saw of these people.
+
+        Args:
+            people: one row for each of those measured, in the order of the labels wanted.
+            users: the table of people.
+        """
+        among = users[self.among] if self.formed else people
+        labels = labels_among(with_cohorts(among, self.cohorts), people, self.by, self.conditions)
+        return EarlierTable(labels, frozenset(self.hidden))
 
 
 def packed(members: Members) -> str:
@@ -57,8 +83,38 @@ def same_people(shown: Sequence[Shown], members: Members) -> list[Shown]:
     return [one for one in shown if one.people == text and one.n_rows == len(members)]
 
 
+def labels_among(
+    among: pd.DataFrame, people: pd.DataFrame, by: str, conditions: Conditions = ()
+) -> pd.Series:
+    """[n_people] everybody's group where groups are formed among other people, such as all of a half.
+
+    Args:
+        among: one row for each of those among whom groups are formed.
+        people: one row for each of those who are asked for; who isn't among them is "unknown".
+        by: the attribute or intersection; "" = "in" for those who meet all conditions, else "out".
+        conditions: attribute and group.
+
+    Raises:
+        DataError: an attribute can't form groups.
+    """
+    if by != EVERYBODY:
+        labels = group_labels(among, by).astype(str)
+    else:
+        inside = np.ones(len(among), dtype=np.bool_)
+        for attribute, group in conditions:
+            inside &= (group_labels(among, attribute).astype(str) == group).to_numpy(dtype=np.bool_)
+        labels = pd.Series(np.where(inside, INSIDE, OUTSIDE), index=pd.Index(among["user_id"].astype(str)))
+    return labels.reindex(pd.Index(people["user_id"].astype(str)), fill_value=UNKNOWN)
+
+
 def hidden_beside(
-    shown: Sequence[Shown], users: pd.DataFrame, members: Members, by: Sequence[str], minimum: int
+    shown: Sequence[Shown],
+    users: pd.DataFrame,
+    members: Members,
+    by: Sequence[str],
+    minimum: int,
+    formed: Members | None = None,
+    conditions: Conditions = (),
 ) -> dict[str, frozenset[str]]:
     """The groups of some people that may not be shown, beside what was shown of the table before.
 
@@ -66,21 +122,22 @@ def hidden_beside(
         shown: what was shown before, of the same table of people.
         users: the table: one row a person, `user_id` and attributes.
         members: [n_rows] whose groups would be shown.
-        by: the attributes, or intersections.
+        by: the attributes, or intersections; "" = those who meet the conditions, and the others.
         minimum: fewest people that may be shown or told apart.
+        formed: [n_rows] among whom numbers are cut into bins; None = among those whose groups are shown.
+        conditions: attribute and group, of a subgroup.
 
     Raises:
         DataError: an attribute can't form groups of these people, or the answer would tell a few of them
             apart from those of an earlier one.
     """
     people = users[members].reset_index(drop=True)
-    labels = {name: group_labels(people, name) for name in by}
-    everybody = {name: group_labels(users, name) for name in by}
-    refuse_differences(shown, members, np.flatnonzero(members), list(labels.values()), minimum, everybody)
-    before = [
-        EarlierTable(group_labels(with_cohorts(people, one.cohorts), one.by), frozenset(one.hidden))
-        for one in same_people(shown, members)
-    ]
+    among, table = (people, users) if formed is None else (users[formed], users[formed])
+    labels = {name: labels_among(among, people, name, conditions) for name in by}
+    everybody = {name: labels_among(table, users, name, conditions) for name in by}
+    rows = np.flatnonzero(members)
+    refuse_differences(shown, members, rows, list(labels.values()), minimum, everybody, conditions)
+    before = [one.table(people, users) for one in same_people(shown, members)]
     return hidden_groups(labels, minimum, before)
 
 
@@ -91,6 +148,7 @@ def refuse_differences(
     labels: Sequence[pd.Series],
     minimum: int,
     table: Mapping[str, pd.Series] | None = None,
+    conditions: Conditions = (),
 ) -> None:
     """Refuses people who differ by only a few, in all or within a group, from those of an earlier answer.
 
@@ -102,6 +160,7 @@ def refuse_differences(
         minimum: fewest people that may be told apart.
         table: the group of everybody in the table [n_rows] by each attribute that would be shown, so that
             groups which lose a few people are found too.
+        conditions: of the subgroup, where one would be shown.
 
     Raises:
         DataError: how many people could be told apart, without naming the group.
@@ -112,7 +171,13 @@ def refuse_differences(
         new = ~earlier[places]
         few = [int(side.sum()) for side in (added, gone)]
         few += [int(n) for one in labels for n in one[new].value_counts()]
-        told = {one.by for one in shown if one.people == text and not one.cohorts}
+        told = {
+            one.by
+            for one in shown
+            if one.people == text
+            and not one.cohorts
+            and (one.by != EVERYBODY or one.conditions == conditions)
+        }
         few += [int(n) for by, one in (table or {}).items() if by in told for n in one[gone].value_counts()]
         if any(0 < n < minimum for n in few):
             raise DataError(
@@ -120,3 +185,8 @@ def refuse_differences(
                 f"{int(earlier.sum())}; fewer than {minimum} people could be told apart by the difference. "
                 "Ask by metrics that the same people have, or about far fewer people"
             )
+
+
+def _unpacked(people: str, n_rows: int) -> Members:
+    bits = np.frombuffer(b64decode(people), dtype=np.uint8)
+    return np.unpackbits(bits, count=n_rows).astype(np.bool_)

@@ -1,6 +1,5 @@
 """Which group each item belongs to: by provider, category, how popular it is, or any other attribute."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,17 +59,16 @@ def item_groups(items: pd.DataFrame, by: str, n_people: NDArray[np.int64]) -> It
     if by not in existing:
         raise DataError(f"{by!r} is not an attribute of the items; there are: {', '.join(existing)}")
     if by == POPULARITY:
-        return _grouped(by, [[stratum] for stratum in _strata(n_people)], (HEAD, MIDDLE, TAIL))
+        return _grouped(by, _strata(n_people), (HEAD, MIDDLE, TAIL))
     texts = items[by].fillna("").astype(str)
-    parts = [_parts(text, by) for text in texts]
-    known = sorted({part for own in parts for part in own} - {UNKNOWN})
+    named = {part for text in texts.unique() for part in _parts(text, by)}
+    known = sorted(named - {UNKNOWN})
     if len(known) > MOST_GROUPS:
         raise DataError(
             f"{by!r} has {len(known):,} different values, for {len(items):,} items; at most {MOST_GROUPS} "
             "can be compared, so it looks like an id or free text"
         )
-    unknown = (UNKNOWN,) if any(own == [UNKNOWN] for own in parts) else ()
-    return _grouped(by, parts, (*known, *unknown))
+    return _grouped(by, texts, (*known, UNKNOWN))
 
 
 def _parts(text: str, by: str) -> list[str]:
@@ -79,22 +77,26 @@ def _parts(text: str, by: str) -> list[str]:
     return named or [UNKNOWN]
 
 
-def _strata(n_people: NDArray[np.int64]) -> Sequence[str]:
+def _strata(n_people: NDArray[np.int64]) -> "pd.Series[str]":
     """[n_items] head, middle or tail; of equally popular items the lower number is the more popular."""
     n_items = len(n_people) - 1
     place = np.empty(n_items, dtype=np.int64)
     place[np.argsort(-n_people[1:], kind="stable")] = np.arange(n_items)
     edge = int(np.ceil(STRATUM * n_items))
-    return np.select([place < edge, place >= n_items - edge], [HEAD, TAIL], default=MIDDLE).tolist()
+    strata = np.select([place < edge, place >= n_items - edge], [HEAD, TAIL], default=MIDDLE)
+    return pd.Series(strata, dtype="str")
 
 
-def _grouped(by: str, parts: Sequence[Sequence[str]], groups: tuple[str, ...]) -> ItemGroups:
-    there = tuple(group for group in groups if any(group in own for own in parts))
+def _grouped(by: str, texts: "pd.Series[str]", groups: tuple[str, ...]) -> ItemGroups:
+    """The groups that some item is in, in the order of `groups`; each different text is taken apart once."""
+    codes, different = pd.factorize(texts)
+    parts = [_parts(str(text), by) for text in different]
+    named = {part for own in parts for part in own}
+    there = tuple(group for group in groups if group in named)
     if len(there) < 2:
         raise DataError(f"{by!r} can't form groups: every item is {there[0] if there else UNKNOWN!r}")
     number = {group: place for place, group in enumerate(there)}
-    membership = np.zeros((len(parts) + 1, len(there)))
-    for item, own in enumerate(parts, 1):
-        for group in own:
-            membership[item, number[group]] = 1 / len(own)
-    return ItemGroups(by, there, membership)
+    shares = np.zeros((len(parts), len(there)))
+    for text, own in enumerate(parts):
+        shares[text, [number[group] for group in own]] = 1 / len(own)
+    return ItemGroups(by, there, np.concatenate([np.zeros((1, len(there))), shares[codes]]))

@@ -4,6 +4,7 @@ An attribute comes as text, "" where it is missing. Few values are kept as they 
 distinct values become readable bins; what can't form groups (ids, free text, a constant) is refused.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise, product
 
@@ -15,6 +16,14 @@ from recsys_core.errors import DataError
 
 UNKNOWN = "unknown"  # the group of people whose attribute is missing
 CROSS = " × "  # joins the labels of an intersection: "F × 25–34"
+
+_RANGE = re.compile(
+    r"(?P<below>(?:under|below|less than|up to)\s+|<=?|≤)?\s*[$€£¥>≥]?\s*"
+    r"(?P<start>\d+(?:,\d{3})*(?:\.\d+)?)\s?(?P<unit>[km](?![a-z]))?",
+    re.IGNORECASE,
+)
+_LAST_UNIT = re.compile(r"(?<=\d)\s?([km])(?![a-z])", re.IGNORECASE)
+_UNITS = {"k": 1e3, "m": 1e6}
 
 AGE_EDGES = np.array([18.0, 25.0, 35.0, 45.0, 55.0, 65.0])
 OLDEST_AGE = 130.0
@@ -52,6 +61,15 @@ def group_labels(users: pd.DataFrame, by: str) -> pd.Series:
     return labels.set_axis(users["user_id"]).rename(by)
 
 
+def forms_groups(users: pd.DataFrame, by: str) -> bool:
+    """Whether people can be told apart by an attribute, or by several crossed."""
+    try:
+        group_labels(users, by)
+    except DataError:
+        return False
+    return True
+
+
 def attribute_names(users: pd.DataFrame, by: str) -> list[str]:
     """The columns that `by` names: itself, or the parts between its asterisks.
 
@@ -77,13 +95,32 @@ def _one_attribute(users: pd.DataFrame, name: str) -> pd.Series:
     numbers = _numbers(known)
     if numbers is None:
         _refuse_id_like(known, name, MOST_TEXTS_KEPT)
-        order = sorted(known.unique())
+        order = in_reading_order([str(text) for text in known.unique()])
     elif len(np.unique(numbers)) <= MOST_NUMBERS_KEPT:
         order = [str(text) for text in known.iloc[np.argsort(numbers, kind="stable")].unique()]
     else:
         known, order = _binned(known, numbers, name)
     labels = known.reindex(texts.index, fill_value=UNKNOWN)
     return _ordered(labels, order)
+
+
+def in_reading_order(labels: Sequence[str]) -> list[str]:
+    """Ranges such as "Under 15K", "15-24K", "250K+" by where they begin; other labels by their letters."""
+    begins = [_RANGE.match(label) for label in labels]
+    if not all(begins):
+        return sorted(labels)
+    return sorted(labels, key=lambda label: (*_beginning(label), label))
+
+
+def _beginning(label: str) -> tuple[float, bool]:
+    """Where a range begins, what lies below a number before what begins there."""
+    found = _RANGE.match(label)
+    if found is None:
+        return np.inf, True
+    start, unit = float(found["start"].replace(",", "")), found["unit"] or ""
+    if not unit and start < 1_000:  # "15-24K" begins at 15K, and "2,000-9K" doesn't at 2,000K
+        unit = "".join(_LAST_UNIT.findall(label)[-1:])
+    return start * _UNITS.get(unit.lower(), 1.0), found["below"] is None
 
 
 def _ordered(labels: pd.Series, order: Sequence[str]) -> pd.Series:

@@ -14,7 +14,7 @@ from recsys_core.fairness.disclosure import Shown, packed, refuse_differences, s
 from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.inference import gathered_places
 from recsys_core.fairness.result import AuditSettings
-from recsys_core.fairness.suppression import EarlierTable, hidden_groups
+from recsys_core.fairness.suppression import hidden_groups
 
 MOST_VALUES = 4096  # distinct values of a metric that tests and effect sizes tell apart
 
@@ -76,10 +76,7 @@ def audited_people(
     table = with_cohorts(users, settings.cohorts) if earlier else users
     everybody = {by: group_labels(table, by) for by in settings.by} if earlier else {}
     refuse_differences(earlier, members, places[in_table], known, settings.minimum_group, everybody)
-    before = [
-        EarlierTable(group_labels(with_cohorts(people, one.cohorts), one.by), frozenset(one.hidden))
-        for one in same_people(earlier, members)
-    ]
+    before = [one.table(people, users) for one in same_people(earlier, members)]
     hidden = hidden_groups(labels, settings.minimum_group, before)
     return AuditedPeople(
         measured.to_numpy(dtype=np.float64),

@@ -6,6 +6,7 @@ adjustment (sample splitting; Cox, Biometrika 1975). Subgroups are conjunctions 
 in subgroup discovery (Atzmueller, WIREs 2015), judged by Welch's t against everybody else.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from zlib import crc32
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.comparisons import FEWEST_ABOVE_ZERO
+from recsys_core.fairness.disclosure import Conditions
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.inference import (
     bootstrap_mean,
@@ -33,11 +35,10 @@ IntArray = NDArray[np.int64]
 DEEPEST = 3
 FEWEST_IN_A_HALF = 30
 MOST_SUBGROUPS = 20_000
+MOST_ASKED = 100  # of the worst, whether they may be shown
 N_PERMUTATIONS = 4_999
 SIGNIFICANCE = 0.05
 INSIDE, OUTSIDE = "inside", "outside"
-
-Conditions = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,27 @@ class WorstSubgroup:
     confirmed: bool
 
 
-def find_worst_subgroup(values: "pd.Series[float]", users: pd.DataFrame, search: Search) -> WorstSubgroup:
+def halves(n: int, seed: int) -> BoolArray:
+    """[n] who of so many people searches; the others test. The same for every question by a seed."""
+    searching = np.zeros(n, dtype=bool)
+    searching[_stream(seed, b"halves").permutation(n)[: n // 2]] = True
+    return searching
+
+
+def find_worst_subgroup(
+    values: "pd.Series[float]",
+    users: pd.DataFrame,
+    search: Search,
+    may_be_told: Callable[[Conditions], bool] = lambda conditions: True,
+) -> WorstSubgroup:
     """The worst-served subgroup by half of the people, with what the other half says of it.
 
     Args:
         values: one metric value a person, finite, indexed by `user_id`.
         users: one row a person: `user_id` and text attributes.
         search: what to search, and how.
+        may_be_told: whether a subgroup may be shown beside what was shown elsewhere; asked of the worst one
+            first, and of 100 at most.
 
     Raises:
         DataError: an attribute can't form groups, no subgroup has enough people that may be shown, or too few
@@ -135,20 +150,25 @@ def find_worst_subgroup(values: "pd.Series[float]", users: pd.DataFrame, search:
     people = people.reindex(values.index.astype(str)).rename_axis("user_id").reset_index()
     labels = {name: group_labels(people, name) for name in search.attributes}
     numbers = np.asarray(values.to_numpy(), dtype=np.float64)
-    # Named streams: [seed, 0] would be the stream of the seed alone, from which others may have drawn values.
-    halves, draws = (np.random.default_rng([search.seed, crc32(part)]) for part in (b"halves", b"draws"))
-    searching = np.zeros(len(numbers), dtype=bool)
-    searching[halves.permutation(len(numbers))[: len(numbers) // 2]] = True
+    searching, draws = halves(len(numbers), search.seed), _stream(search.seed, b"draws")
     cells = _cells(labels)
     tried = _subgroups(cells, searching, search)
     _check_enough(numbers[searching], numbers[~searching])
     t = _welch_t(cells, tried, numbers, searching)
+    n_asked = 0
     for chosen in np.argsort(t, kind="stable"):
         inside = tried.members[:, chosen][cells.of_person]
-        if _may_be_shown(labels, inside, search.minimum_group):
+        if n_asked < MOST_ASKED and _may_be_shown(labels, inside, search.minimum_group):
             conditions = tuple(cells.names[atom] for atom in tried.conditions[chosen])
-            return _tested(conditions, len(t), numbers, inside, searching, search, draws)
+            n_asked += 1
+            if may_be_told(conditions):
+                return _tested(conditions, len(t), numbers, inside, searching, search, draws)
     raise DataError(_too_few(search))
+
+
+def _stream(seed: int, purpose: bytes) -> np.random.Generator:
+    """A named stream: [seed, 0] would be that of the seed alone, from which others may have drawn values."""
+    return np.random.default_rng([seed, crc32(purpose)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,19 +39,39 @@ class NeighbourRanker:
 
     def score(self, histories: Histories) -> ScoreArray:
         lengths = np.minimum(histories.lengths, self.max_length)
-        age = np.repeat(histories.offsets[1:], histories.lengths) - 1 - np.arange(len(histories.items))
+        age = _ages(histories)
         counts = age < self.max_length
         fading = sp.csr_matrix(
             (self.decay ** age[counts], histories.items[counts], np.concatenate([[0], np.cumsum(lengths)])),
             shape=(len(histories), self.n_items + 1),
         )
-        return sp.csr_matrix(fading @ self.weights).toarray().astype(np.float32)
+        found = sp.csr_matrix(fading @ self.weights)
+        scores = np.zeros((len(histories), self.n_items + 1), dtype=np.float32)
+        rows = np.repeat(np.arange(len(histories)), np.diff(found.indptr))
+        scores[rows, found.indices] = found.data  # `toarray` would make all of it in double precision first
+        return scores
+
+    def score_of(self, histories: Histories, item_number: int) -> ScoreArray:
+        """[n] the score of one item, looking up nothing but that: what `score` has in its column.
+
+        The terms are added up in the same order, so that both agree to the last bit.
+        """
+        age = _ages(histories)
+        counts = age < self.max_length
+        terms = self.decay ** age[counts] * self._weights_to(item_number, histories.items[counts])
+        return np.bincount(histories.rows[counts], terms, minlength=len(histories)).astype(np.float32)
 
     def contributions(self, history: IntArray, item_number: int) -> FloatArray:
         """[len(history)] decay^p · W[h_p, i]: they sum to the score exactly."""
         age = np.arange(len(history))[::-1]
-        column = sp.csc_matrix(self.weights[:, [item_number]]).toarray()[history, 0]
-        return np.where(age < self.max_length, self.decay**age * column, 0.0)
+        return np.where(age < self.max_length, self.decay**age * self._weights_to(item_number, history), 0.0)
+
+    def _weights_to(self, item_number: int, items: IntArray) -> FloatArray:
+        """[len(items)] W[j, i] of each j, each different one looked up once: columns of W are far apart."""
+        different = np.flatnonzero(np.bincount(items, minlength=self.n_items + 1))
+        column = np.zeros(self.n_items + 1)
+        column[different] = np.asarray(self.weights[different, np.full(len(different), item_number)]).ravel()
+        return column[items]
 
     def tensors(self) -> dict[str, Tensor]:
         return {
@@ -126,6 +146,11 @@ def fit_transitions(histories: Histories, n_items: int, window: int, decay: floa
     occurrences = np.bincount(histories.items, minlength=size)
     scale = sp.diags(1 / np.sqrt(np.maximum(occurrences, 1)))
     return NeighbourRanker(sp.csr_matrix(scale @ counts), decay, window)
+
+
+def _ages(histories: Histories) -> IntArray:
+    """[n_events] how many steps each entry of `items` is from the end of its sequence."""
+    return np.repeat(histories.offsets[1:], histories.lengths) - 1 - np.arange(len(histories.items))
 
 
 def interaction_matrix(histories: Histories, n_items: int) -> sp.csr_matrix:

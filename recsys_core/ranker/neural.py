@@ -22,6 +22,7 @@ from recsys_core.errors import ConfigError
 from recsys_core.ranker.protocol import ScoreArray, ScoreKind
 from recsys_core.ranker.retrieval import ItemIndex
 from recsys_core.ranker.threads import map_in_threads
+from recsys_core.ranker.written import WrittenTexts
 
 SCORING_BATCH = 512  # people whose scores are worked out together
 ENCODING_TOKENS = 4096  # items of histories that are encoded together: their activations stay in the cache
@@ -41,6 +42,7 @@ class HistoryBatch:
         timestamps_s: [B, L] Unix seconds, in double precision; NaN = unknown.
         dwell_s: [B, L] NaN = unknown.
         contexts: [B, L, c] codes of the context columns; 0 = unknown.
+        texts: [B, L] numbers of what was written; 0 = nothing.
         request_s: [B, L] when the item after each place is asked for; only a ranker that is told the time
             of the request may read it.
         attributes: [B, a] codes of the people's attributes; 0 = unknown.
@@ -54,6 +56,7 @@ class HistoryBatch:
     timestamps_s: Tensor | None = None
     dwell_s: Tensor | None = None
     contexts: Tensor | None = None
+    texts: Tensor | None = None
     request_s: Tensor | None = None
     attributes: Tensor | None = None
     n_before: Tensor | None = None
@@ -90,9 +93,16 @@ class HistoryBatch:
     ) -> "HistoryBatch":
         """Arrays of these shapes as tensors on a device."""
         beside = (
-            [None] * 5
+            [None] * 6
             if context is None
-            else [context.types, context.strengths, context.timestamps_s, context.dwell_s, context.contexts]
+            else [
+                context.types,
+                context.strengths,
+                context.timestamps_s,
+                context.dwell_s,
+                context.contexts,
+                context.texts,
+            ]
         )
         tensors = [
             None if array is None else torch.from_numpy(array).to(device)
@@ -217,7 +227,16 @@ class NeuralRanker(nn.Module):
         self.item_vectors = item_vectors
         self.history_embedding = HistoryEmbedding()
         self.item_bias = nn.Parameter(torch.zeros(n_items + 1))
+        self.written: WrittenTexts | None = None
         self._worked_out: _Frozen | None = None
+
+    def read_written(self, values: Tensor) -> None:
+        """Adds what was written at events [n_texts + 1, w] to what the ranker reads of them.
+
+        Raises:
+            ConfigError: it reads items alone.
+        """
+        raise ConfigError("this ranker reads the items of a history and nothing that was written there")
 
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         """[B, L, d] the state after each prefix of each history, which knows nothing of what follows."""

@@ -17,6 +17,7 @@ from recsys_core.data.profiles import HOURS, ItemTraits, ProfileLayout
 from recsys_core.ranker.events import gaps_before
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker
 from recsys_core.ranker.noise import Dropout
+from recsys_core.ranker.written import WrittenTexts
 
 DAY_S = 86_400.0
 N_POOLS = 4
@@ -122,6 +123,7 @@ class RecencyPools(nn.Module):
 class ProfileRanker(NeuralRanker):
     """Rankers that know a person by a profile and by the pooled vectors of the history's items.
 
+    What the person wrote at an event joins the vector of its item ahead of the pools: it is their own text.
     Someone without a history is known by the allowed attributes; where there are none, by nothing, and
     the list is by popularity.
     """
@@ -141,6 +143,9 @@ class ProfileRanker(NeuralRanker):
         self.pools = RecencyPools(N_POOLS, max_length)
         self.dropout = Dropout(dropout)
 
+    def read_written(self, values: Tensor) -> None:
+        self.written = WrittenTexts(values, self.item_vectors.embedding_size)
+
     def state(self, person: Tensor) -> Tensor:
         """[…, size of a state] from pools and profile […, n_pools · d + P]."""
         raise NotImplementedError
@@ -148,7 +153,8 @@ class ProfileRanker(NeuralRanker):
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         looked_up = self.history_embedding(batch.items, vectors, self.profile.traits)  # [B, L, d + p]
         of_items, traits = looked_up.split([vectors.shape[1], self.profile.traits.shape[1]], -1)
-        pooled = self.pools(of_items)
+        of_texts = None if self.written is None else self.written(batch)
+        pooled = self.pools(of_items if of_texts is None else of_items + of_texts)
         return self.state(self.dropout(torch.cat([pooled, self.profile(batch, traits)], -1)))
 
     def state_of_nobody(self, like: Tensor) -> Tensor:

@@ -68,6 +68,7 @@ def new_neural_ranker(
     events: EventKinds = ITEMS_ALONE,
     profile: ProfileColumns | None = None,
     image_vectors: Tensor | None = None,
+    written: Tensor | None = None,
 ) -> NeuralRanker:
     """A neural ranker as its training finds it, drawn by torch's generator.
 
@@ -78,17 +79,20 @@ def new_neural_ranker(
         events: which features of events the data have and the settings ask for (see `event_kinds`).
         profile: for rankers that read people's profiles.
         image_vectors: [n_items + 1, p] frozen vectors of the items' pictures; None without pictures.
+        written: [n_texts + 1, w] what was written at events; None where it isn't read.
 
     Raises:
         ConfigError: these settings aren't those of a neural ranker, or they contradict each other.
     """
-    ranker = _without_pictures(settings, n_items, text_vectors, events, profile)
+    ranker = _of_items(settings, n_items, text_vectors, events, profile)
+    if written is not None:
+        ranker.read_written(written)
     if image_vectors is not None:
         ranker.item_vectors.look_at(image_vectors)
     return ranker
 
 
-def _without_pictures(
+def _of_items(
     settings: Settings,
     n_items: int,
     text_vectors: Tensor | None,
@@ -188,7 +192,8 @@ def ranker_of(settings: Settings, tensors: dict[str, Tensor], device: torch.devi
             n_items = len(tensors["item_bias"]) - 1
             text, events = tensors.get("item_vectors.text"), EventKinds.kept_in(tensors)
             profile, image = ProfileColumns.kept_in(tensors), tensors.get("item_vectors.image")
-            ranker = new_neural_ranker(settings, n_items, text, events, profile, image)
+            written = tensors.get("written.values")
+            ranker = new_neural_ranker(settings, n_items, text, events, profile, image, written)
             ranker.load_state_dict({name: tensor for name, tensor in tensors.items() if name != PARTS})
             if PARTS in tensors:
                 ranker.item_vectors.parts = tuple(tensors[PARTS].tolist())

@@ -16,9 +16,15 @@ from recsys_core.data.dataset import Dataset, IntArray
 from recsys_core.data.split import Split, all_targets, histories
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.metrics.ranking import per_person
-from recsys_core.ranker.evaluation import Evaluation
+from recsys_core.ranker.evaluation import Evaluation, Part
 
 COLD_BELOW = 5
+SLICED_BY = {
+    "slice of people": ("cold people", "warm people"),
+    "slice of held-out items": ("cold items", "warm items"),
+    "slice of the catalogue": ("head items", "tail items"),
+}  # the slices of a kind, of which everybody with held-out items is in one or in both
+BOTH = "both"
 HEAD_SHARE = 0.2
 
 
@@ -63,10 +69,24 @@ def evaluate_slices(
     return tuple(_figures(name, evaluation, targets, metrics) for name, targets in chosen.items())
 
 
+def slices_of_people(dataset: Dataset, split: Split, part: Part) -> dict[str, NDArray[np.str_]]:
+    """[n_users] by kind of slice: in which one a person's held-out items are, or "both"; "" without any."""
+    chosen, rows = _sliced(dataset, split, part), all_targets(dataset, split, part).rows
+    found = dict[str, NDArray[np.str_]]()
+    for kind, (first, second) in SLICED_BY.items():
+        inside = [np.bincount(rows[chosen[name]], minlength=dataset.n_users) > 0 for name in (first, second)]
+        found[kind] = np.select([inside[0] & inside[1], *inside], [BOTH, first, second], default="")
+    return found
+
+
 def target_slices(dataset: Dataset, split: Split, evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
     """[n_targets] by name of the slice: which of the evaluation's held-out items are in it."""
+    return _sliced(dataset, split, evaluation.part)
+
+
+def _sliced(dataset: Dataset, split: Split, part: Part) -> dict[str, NDArray[np.bool_]]:
     known = histories(dataset, split, "valid")
-    items = all_targets(dataset, split, evaluation.part)
+    items = all_targets(dataset, split, part)
     popularity = item_popularity(known, dataset.n_items)
     cold_people = known.without_repeats().lengths[items.rows] < COLD_BELOW
     cold_items = popularity.n_people[items.items] < COLD_BELOW

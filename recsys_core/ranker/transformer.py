@@ -3,8 +3,8 @@
 It follows SASRec (Kang & McAuley, ICDM 2018), with three differences that were worth more than any
 width or depth on MovieLens-1M: a learned bias by relative position instead of absolute positions, a
 causal convolution of three items ahead of attention, and an output bias that starts at log popularity.
-An event's type, strength and time join its item's vector where the data know them and settings ask,
-and so does its place in the whole history, of which the window may be the end.
+An event's type, strength and time and what was written at it join its item's vector where the data know
+them and settings ask, and so does its place in the whole history, of which the window may be the end.
 
 Shapes: B people, L history items, V = n_items + 1, d embedding_size, h heads, t text size.
 """
@@ -16,6 +16,7 @@ from recsys_core.ranker.blocks import BlockName, new_block
 from recsys_core.ranker.events import ITEMS_ALONE, EventKinds, EventVectors, PlaceVectors
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker, in_working_precision
 from recsys_core.ranker.noise import Dropout
+from recsys_core.ranker.written import WrittenTexts
 
 
 class TransformerRanker(NeuralRanker):
@@ -47,6 +48,9 @@ class TransformerRanker(NeuralRanker):
         self.reads_events = events.any
         self.place_vectors = PlaceVectors(embedding_size) if events.place else None
 
+    def read_written(self, values: Tensor) -> None:
+        self.written, self.reads_events = WrittenTexts(values, self.item_vectors.embedding_size), True
+
     def hidden(self, batch: HistoryBatch, vectors: Tensor) -> Tensor:
         x = self._embedded(batch, vectors)
         for block in self.blocks:
@@ -64,5 +68,7 @@ class TransformerRanker(NeuralRanker):
         x = self.history_embedding(batch.items, vectors)
         of_events = None if self.event_vectors is None else self.event_vectors(batch)
         x = x if of_events is None else x + of_events
+        of_texts = None if self.written is None else self.written(batch)
+        x = x if of_texts is None else x + of_texts
         x = x if self.place_vectors is None else x + self.place_vectors(batch)
         return self.dropout(in_working_precision(x))

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from recsys_core.fairness.result import AuditResult, GapRow, GroupRow, NotComputed
+from recsys_core.fairness.result import AuditResult, GapRow, GroupRow
 from recsys_core.report.axis import (
     Axis,
     axis_of,
@@ -25,6 +25,7 @@ from recsys_core.report.axis import (
 from recsys_core.report.contents import SECTIONS, Evidence, Extras, ReportContext, Section
 from recsys_core.report.item_views import item_views
 from recsys_core.report.law import ENGLISH, clauses
+from recsys_core.report.left_open import LeftOpen, left_open
 from recsys_core.report.words import Language, Words
 
 SIGNS = {"disparity": "▲", "equivalent": "＝", "inconclusive": "?"}
@@ -37,7 +38,7 @@ class AttributeView:
     name: str
     groups: tuple[GroupRow, ...]
     gaps: tuple[GapRow, ...]
-    not_computed: tuple[NotComputed, ...]
+    not_computed: tuple[LeftOpen, ...]
 
 
 def audit_html(
@@ -75,8 +76,10 @@ def audit_html(
         question=w.question(evidence, result.settings.by, result.settings.metric),
         model=w.model(context.model),
         as_of=w.moment(context.as_of),
+        made=w.made(context.created_at),
         result=result,
         settings=result.settings,
+        metric=w.metric(result.settings.metric),
         context=context,
         extras=extras,
         sections=sections,
@@ -84,7 +87,7 @@ def audit_html(
         items=item_views(extras.items, w) if extras.items is not None else (),
         clauses=clauses(evidence, extras.items is not None, w),
         attributes=_by_attribute(result),
-        elsewhere=tuple(row for row in result.not_computed if row.attribute not in result.settings.by),
+        elsewhere=left_open([row for row in result.not_computed if row.attribute not in result.settings.by]),
         counts={verdict: sum(gap.verdict == verdict for gap in result.gaps) for verdict in SIGNS},
         signs=SIGNS,
         headline=headline(result, w),
@@ -104,7 +107,7 @@ def _by_attribute(result: AuditResult) -> tuple[AttributeView, ...]:
             name,
             tuple(row for row in result.by_group if row.attribute == name),
             tuple(row for row in result.gaps if row.attribute == name),
-            tuple(row for row in result.not_computed if row.attribute == name),
+            left_open([row for row in result.not_computed if row.attribute == name]),
         )
         for name in result.settings.by
     )
@@ -132,7 +135,7 @@ def sentence(gap: GapRow, result: AuditResult, w: Words = ENGLISH) -> str:
     if gap.verdict == "equivalent":
         return w("says_equivalent", reference=reference)
     side, size = "lower" if gap.difference < 0 else "higher", number(abs(gap.difference))
-    metric, overall = result.settings.metric, result.overall.value
+    metric, overall = w.metric(result.settings.metric), result.overall.value
     if not overall:
         return w(f"says_{side}", metric=metric, size=size, reference=reference)
     share = f"{abs(gap.difference / overall) * 100:.0f}"

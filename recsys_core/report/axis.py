@@ -45,8 +45,8 @@ def axis_of(values: Sequence[float]) -> Axis:
 
 
 def number(value: float) -> str:
-    """A metric value with four decimals and a true minus sign."""
-    return _minus(f"{value:.4f}")
+    """A metric value with four decimals, two from 10 on, and a true minus sign."""
+    return _minus(f"{value:.{4 if abs(value) < 10 else 2}f}")
 
 
 def effect(value: float) -> str:
@@ -55,8 +55,8 @@ def effect(value: float) -> str:
 
 
 def whole(value: int) -> str:
-    """A count with thin groups of three digits."""
-    return f"{value:,}".replace(",", "\u202f")
+    """A count with commas, as the cards of data and model write theirs."""
+    return f"{value:,}"
 
 
 def percent(value: float) -> str:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from recsys_core.fairness.exposure_result import AttributeMeasure, ItemAudit, ItemFigure, ItemGroupRow
-from recsys_core.fairness.result import NotComputed
 from recsys_core.report.axis import Axis, axis_of
+from recsys_core.report.left_open import LeftOpen, left_open
 from recsys_core.report.words import Words
 
 MEASURES: tuple[AttributeMeasure, ...] = (
@@ -42,6 +42,11 @@ class ItemLine:
     inter: ItemFigure | None
     intra: ItemFigure | None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing is known of it but how much it is shown."""
+        return self.merit is None and self.ratio is None and self.inter is None and self.intra is None
+
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
@@ -58,7 +63,7 @@ class ItemView:
     name: str
     lines: tuple[ItemLine, ...]
     measures: tuple[tuple[str, ItemFigure, str], ...]
-    not_computed: tuple[NotComputed, ...]
+    not_computed: tuple[LeftOpen, ...]
     axis: Axis
 
 
@@ -82,7 +87,7 @@ def _view(audit: ItemAudit, by: str, w: Words) -> ItemView:
             for name, figure in measures
             if figure is not None
         ),
-        tuple(row for row in audit.not_computed if row.attribute == by),
+        left_open([row for row in audit.not_computed if row.attribute == by]),
         axis_of([0.0, 1.0, *(end for end in ends if end is not None)]),
     )
 

@@ -31,7 +31,7 @@ _REASONS = (
         ),
         "reason_insufficient",
     ),
-    (re.compile(r"missing attribute: (?P<n>\d+) people, left out of every gap"), "reason_missing"),
+    (re.compile(r"missing attribute: (?P<n>[\d,]+) people, left out of every gap"), "reason_missing"),
     (re.compile(r"missing attribute, left out of every gap"), "reason_missing_hidden"),
     (re.compile(r"no other group with enough people to compare with"), "reason_alone"),
     (re.compile(r"insufficient data for (?P<name>[a-z_]+)"), "reason_data_for"),
@@ -39,8 +39,11 @@ _REASONS = (
         re.compile(r"insufficient data: the held-out items .* fewer than (?P<least>\d+) people"),
         "reason_merit",
     ),
+    (re.compile(r"insufficient data: nobody's held-out item is of this group, .*"), "reason_no_merit"),
     (re.compile(r"left out with a group of few people, .*"), "reason_with_few"),
 )
+_ACRONYMS = ("ndcg", "dcg", "hr", "mrr", "map", "f1", "auc")
+_METRIC, _PEOPLE = re.compile(r"(?<=non-zero )\S+"), re.compile(r"\d{4,}(?= people)")
 _REFERENCE = re.compile(r"the reference, (?P<reference>.*), has ")
 
 
@@ -73,7 +76,12 @@ class Words:
     def attribute(self, name: str) -> str:
         """An attribute's name, or those of an intersection, as people call them."""
         parts = [part.strip() for part in name.split("*")]
-        return " × ".join(self._known("attribute", part) for part in parts) if self.language != "en" else name
+        return " × ".join(self._known("attribute", part, part.replace("_", " ")) for part in parts)
+
+    def metric(self, name: str) -> str:
+        """A metric as people write it: "NDCG@10" for "ndcg@10"."""
+        word, at, k = name.partition("@")
+        return f"{word.upper() if word in _ACRONYMS else word}{at}{k}"
 
     def group(self, name: str) -> str:
         """A group's label; who has no value, and everybody, in the reader's language."""
@@ -90,8 +98,15 @@ class Words:
         """Which history the lists were made from."""
         return self._known("as_of", as_of)
 
+    def made(self, created_at: str) -> str:
+        """When the report was made, to the minute."""
+        date, _, time = created_at.partition("T")
+        return f"{date} {time[:5]} UTC" if time.endswith("+00:00") else created_at
+
     def reason(self, reason: str) -> str:
         """Why something wasn't computed."""
+        reason = _METRIC.sub(lambda found: self.metric(found[0]), reason)
+        reason = _PEOPLE.sub(lambda found: f"{int(found[0]):,}", reason)
         if self.language == "en":
             return reason
         return "；".join(self._one_reason(part) for part in reason.split("; "))
@@ -104,10 +119,10 @@ class Words:
     def question(self, evidence: Evidence, by: tuple[str, ...], metric: str) -> str:
         """What was asked, in a sentence; "" where that wasn't kept."""
         found, items = _TITLE.fullmatch(evidence.context.title), evidence.extras.items
-        if not found or not evidence.extras.question or self.language == "en":
+        if not found or not evidence.extras.question:
             return evidence.extras.question
-        comma = str(self("comma"))
-        values = {"model": found["model"], "by": comma.join(map(self.attribute, by)), "metric": metric}
+        comma, said = str(self("comma")), self.metric(metric)
+        values = {"model": found["model"], "by": comma.join(map(self.attribute, by)), "metric": said}
         if items is None:
             return self._filled("question", **values)
         return self._filled(
@@ -137,8 +152,8 @@ class Words:
     def _filled(self, key: str, **values: str) -> str:
         return catalogue(self.language)[key].format(**values)
 
-    def _known(self, kind: str, word: str) -> str:
-        return catalogue(self.language).get(f"{kind} {word}", word)
+    def _known(self, kind: str, word: str, otherwise: str | None = None) -> str:
+        return catalogue(self.language).get(f"{kind} {word}", word if otherwise is None else otherwise)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -1,8 +1,4 @@
-"""How a cross-encoder learns: clicks against items that the first ranker would have listed beside them.
-
-A click trains only if the first ranker would have listed it: at work the encoder never sees another
-kind of candidate, and could learn to tell listed from unlisted items instead of clicked from passed over.
-"""
+"""How a cross-encoder learns: clicks (`clicks.py`) against items that the first ranker would have listed."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +18,7 @@ from recsys_core.data.split import Split, histories, targets
 from recsys_core.encoder.cache import MAX_UNKNOWN_SHARE, TextVectors
 from recsys_core.encoder.loading import load_encoder
 from recsys_core.encoder.text import TextEncoder
-from recsys_core.errors import ConfigError, DataError, RecsysError
+from recsys_core.errors import ConfigError, RecsysError
 from recsys_core.metrics.ranking import ndcg_at_k
 from recsys_core.metrics.ranks import one_each
 from recsys_core.ranker.cross_encoder import CrossEncoderRanker, Texts
@@ -32,6 +28,7 @@ from recsys_core.ranker.pair_rows import ItemTokens, PairRows, pair_rows
 from recsys_core.ranker.popularity import PopularityRanker, fit_popularity
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.threads import Spread, one_thread_a_piece
+from recsys_core.trainer.clicks import Clicks, draw_clicks
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.schedule import rate_at
 
@@ -45,22 +42,6 @@ MAX_WISH_TOKENS = 5
 HEAD_RATE = 20  # times the learning rate: it starts at nothing, the encoder from years of reading
 MAX_WEIGHING_PEOPLE = 300
 WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Clicks:
-    """Clicks to learn from.
-
-    Attributes:
-        histories: [n] what came before each.
-        candidates: [n, 1 + n_negatives] the clicked item, then items that the person never touched.
-    """
-
-    histories: Histories
-    candidates: IntArray
-
-    def __len__(self) -> int:
-        return len(self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,29 +167,6 @@ def new_cross_encoder(
     )
 
 
-def draw_clicks(
-    ranker: CrossEncoderRanker, known: Histories, n: int, n_negatives: int, generator: np.random.Generator
-) -> Clicks:
-    """Up to n clicks that the first ranker would have listed, each with items listed beside it.
-
-    Raises:
-        DataError: there is none.
-    """
-    place = np.arange(len(known.items)) - known.offsets[known.rows]
-    drawn = generator.permutation(np.flatnonzero(place > 0))
-    histories, candidates = list[IntArray](), list[IntArray]()
-    for start in range(0, len(drawn), 512):
-        _add_clicks(ranker, known, drawn[start : start + 512], n_negatives, generator, histories, candidates)
-        if len(candidates) >= n:
-            break
-    if not candidates:
-        raise DataError(
-            "no click could be learned from: nobody touched a second item that the first ranker would list; "
-            "name another first_stage"
-        )
-    return Clicks(Histories.of(histories[:n]), np.stack(candidates[:n]))
-
-
 def learn_to_read(
     ranker: CrossEncoderRanker, clicks: Clicks, recipe: ReadingRecipe, on_step: OnStep
 ) -> list[float]:
@@ -299,30 +257,6 @@ def train_cross_encoder(
     learn_to_read(ranker, clicks, recipe, on_step)
     trained = ranker.with_weight(1.0)
     return trained.with_weight(best_weight(trained, known, wanted, recipe.seed))
-
-
-def _add_clicks(
-    ranker: CrossEncoderRanker,
-    known: Histories,
-    events: IntArray,
-    n_negatives: int,
-    generator: np.random.Generator,
-    histories: list[IntArray],
-    candidates: list[IntArray],
-) -> None:
-    people = known.rows[events]
-    before = [
-        known.items[known.offsets[person] : event] for person, event in zip(people, events, strict=True)
-    ]
-    prefixes = Histories.of(before)
-    shortlists = ranker.shortlists(ranker.first_scores(prefixes), prefixes)
-    for row, (person, event) in enumerate(zip(people, events, strict=True)):
-        clicked, listed = known.items[event], shortlists[row]
-        passed_over = listed[(listed > 0) & ~np.isin(listed, known[person])]
-        if clicked in listed and len(passed_over):
-            negatives = generator.choice(passed_over, n_negatives, replace=len(passed_over) < n_negatives)
-            histories.append(before[row])
-            candidates.append(np.append(clicked, negatives))
 
 
 def _optimizer(ranker: CrossEncoderRanker, recipe: ReadingRecipe) -> torch.optim.Optimizer:

@@ -13,6 +13,7 @@ from recsys_core.data.profiles import item_traits, profile_layout
 from recsys_core.data.split import Split, histories
 from recsys_core.encoder.cache import TextVectors
 from recsys_core.encoder.images import ImageVectors
+from recsys_core.encoder.kept import HalfArray
 from recsys_core.metrics.ranking import per_person
 from recsys_core.ranker.cold import know_untouched_by_content
 from recsys_core.ranker.evaluation import held_out_ranks
@@ -56,6 +57,7 @@ def train_neural_ranker(
     groups: PeopleGroups | None = None,
     teachers: Sequence[Inner] = (),
     images: ImageVectors | None = None,
+    written: HalfArray | None = None,
 ) -> tuple[NeuralRanker, TrainingLog]:
     """A neural ranker as its settings describe it, trained on the split's training part.
 
@@ -73,6 +75,7 @@ def train_neural_ranker(
         groups: of the people, where the settings heed any.
         teachers: trained rankers that it learns from beside the data.
         images: the vectors of the items' pictures; None without pictures.
+        written: [n_texts + 1, w] what was written at events; None where it isn't read.
 
     Raises:
         DataError: there is nothing to learn from.
@@ -82,8 +85,9 @@ def train_neural_ranker(
     text_size = 0 if text is None else text.vectors.shape[1]
     image_size = 0 if images is None else images.vectors.shape[1]
     estimate = check_training_memory(dataset, split, settings, text_size, device, processes, image_size)
-    ranker, recipe = _new_ranker(dataset, known, settings, text, images, seed), _recipe(settings, seed)
-    kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, text, images, seed)
+    content = [None if read is None else read.vectors for read in (text, images)] + [written]
+    ranker, recipe = _new_ranker(dataset, known, settings, content, seed), _recipe(settings, seed)
+    kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, content, seed)
     teaching = _teaching(settings, teachers, device)
     callbacks = Callbacks(lambda share: progress(0.1 + 0.9 * share, "Learning"), on_epoch)
 
@@ -108,17 +112,18 @@ def _new_ranker(
     dataset: Dataset,
     known: Histories,
     settings: NeuralSettings,
-    text: TextVectors | None,
-    images: ImageVectors | None,
+    content: Sequence[HalfArray | None],
     seed: int,
 ) -> NeuralRanker:
+    """Of `content`, the items' texts and pictures have no row for the padding yet, what was written has."""
     torch.manual_seed(seed)
     of_text, of_images = (
-        None if read is None else torch.from_numpy(np.pad(read.vectors, ((1, 0), (0, 0))))
-        for read in (text, images)
+        None if vectors is None else torch.from_numpy(np.pad(vectors, ((1, 0), (0, 0))))
+        for vectors in content[:2]
     )
+    written = None if content[2] is None else torch.from_numpy(content[2])
     events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
-    ranker = new_neural_ranker(settings, dataset.n_items, of_text, events, profile, of_images)
+    ranker = new_neural_ranker(settings, dataset.n_items, of_text, events, profile, of_images, written)
     if settings.loss == "squared-error":
         ranker.start_at_rating(mean_rating(dataset, known))
     else:
@@ -138,15 +143,13 @@ def _kept_at(
     dataset: Dataset,
     split: Split,
     settings: NeuralSettings,
-    text: TextVectors | None,
-    images: ImageVectors | None,
+    content: Sequence[HalfArray | None],
     seed: int,
 ) -> Checkpoint:
-    read = [None if own is None else own.vectors for own in (text, images)]
     return Checkpoint(
         path,
         digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
-        digest_of(dataset.events, split, *read),
+        digest_of(dataset.events, split, *content),
     )
 
 

@@ -1,0 +1,223 @@
+"""How much of what moves people's lists lies on an attribute, and on the inputs that tell it, by group."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
+
+from recsys_core.actions.audit_questions import audited_users
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
+from recsys_core.actions.models import LoadedModel
+from recsys_core.data.dataset import FloatArray, Histories, IntArray
+from recsys_core.data.split import histories
+from recsys_core.explain.attribute_mass import attribute_mass
+from recsys_core.explain.explanation import about_first_items
+from recsys_core.fairness.disclosure import Members
+from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
+from recsys_core.fairness.inference import bootstrap_mean, interval, sample_of
+from recsys_core.fairness.proxies import associations
+from recsys_core.ranker.attribute_flip import attribute_inputs
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
+from recsys_core.ranker.rerank import category_names, category_shares
+from recsys_core.store.workspace import Workspace
+
+MOST_PEOPLE = 2_000
+N_DRAWS = 1_000
+DRAWN_BY = 0  # always the same people, so that two answers have nothing to be subtracted
+TOO_SLOW = "a model that reads texts would have to read some ten thousand pairs of texts"
+NOTHING_MOVES = "nothing that is known of people moves this model's scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An input that goes with an attribute.
+
+    Attributes:
+        kind: `item`, `category` (its share of a history above the median) or `attribute`.
+        name: an item's id, a category, or `attribute=value`.
+        strength: Cramér's V with the groups, 0 to 1.
+    """
+
+    kind: str
+    name: str
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mass:
+    """A mean share over people, 0 to 1, with its 95 % bootstrap interval."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMass:
+    """What moves the score of the first item on people's lists; whom nothing moves counts as 0.
+
+    Attributes:
+        group: "" = everybody.
+        n: people.
+        attribute: share of the attribute itself.
+        proxies: share of the inputs that tell it.
+        even: share of the items of their histories that are proxies: what `proxies` would be if every input
+            counted the same.
+    """
+
+    group: str
+    n: int
+    attribute: Mass
+    proxies: Mass
+    even: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeMass:
+    """Attribution mass on an attribute and its proxies.
+
+    Attributes:
+        reads: whether the model has the attribute, or a part of an intersection, as an input.
+        proxies: the strongest first; at most 20.
+        groups: everybody first, then the groups that may be shown; none where there is a reason.
+        reason: why there are no figures; "" where there are.
+    """
+
+    reads: bool
+    proxies: tuple[Proxy, ...]
+    groups: tuple[GroupMass, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a model may know people by.
+
+    Attributes:
+        named: kind and name of each of m inputs.
+        has: [n, m] who has which.
+        items: the item numbers of each input; none for an attribute.
+        columns: the column of each attribute among what askers tell; −1 for others.
+    """
+
+    named: list[tuple[str, str]]
+    has: csr_array
+    items: list[IntArray]
+    columns: list[int]
+
+
+def mass_by_group(
+    model: LoadedModel, by: str, members: Members, shown: list[str], workspace: Workspace | None = None
+) -> AttributeMass:
+    """How much of what moves the first item of people's lists lies on an attribute and its proxies.
+
+    Args:
+        model: an opened model.
+        by: an attribute, or several crossed.
+        members: [n_users] the people of whom some are asked, 2,000 at most and always the same.
+        shown: their groups that may be shown.
+        workspace: whose record of what was shown counts, and is added to.
+
+    Raises:
+        DataError: a few people could be told apart by what was shown before.
+    """
+    data, ranker = model.data.dataset, model.ranker
+    own = _columns(model, attribute_names(audited_users(model.data), by))
+    if isinstance(ranker, CrossEncoderRanker):
+        return AttributeMass(bool(own), (), (), TOO_SLOW)
+    everybody = np.flatnonzero(members)
+    labels = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
+    known = histories(data, model.data.split, "test").take(everybody)
+    told = _proxies(_inputs(model, known, own), labels, shown)
+    drawn = np.sort(np.random.default_rng(DRAWN_BY).permutation(len(everybody))[:MOST_PEOPLE])
+    listed, questions = about_first_items(ranker, known.take(drawn))
+    asked = drawn[listed]
+    answer = GroupAnswer(
+        members_of(model.data, everybody[asked]), (by,), "attributions", members, topic=model.record.id
+    )
+    hidden = hidden_in(workspace, model.data, answer)
+    masses = attribute_mass(ranker, questions, own, told.items, told.columns)
+    if not masses.any():
+        return AttributeMass(bool(own), told.named, (), NOTHING_MOVES)
+    record_answer(workspace, model.data, answer, hidden)
+    even = np.array([np.isin(np.unique(question.history), told.items).mean() for question in questions])
+    rows = [_group("", masses, even)]
+    groups = [group for group in shown if group not in hidden[by]]
+    rows += [_group(group, masses[inside], even[inside]) for group, inside in _inside(labels[asked], groups)]
+    return AttributeMass(bool(own), told.named, tuple(rows), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The proxies by name, the items that they stand for, and the columns of those that are attributes."""
+
+    named: tuple[Proxy, ...]
+    items: IntArray
+    columns: list[int]
+
+
+def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str]) -> _Told:
+    """The inputs that go most strongly with the groups that may be shown."""
+    codes = pd.Index(shown).get_indexer(pd.Index(labels))
+    told = associations(inputs.has[np.flatnonzero(codes >= 0)], codes[codes >= 0].astype(np.int64))
+    chosen = told.strongest()
+    items = np.unique(np.concatenate([np.zeros(0, np.int64), *(inputs.items[number] for number in chosen)]))
+    columns = [inputs.columns[number] for number in chosen if inputs.columns[number] >= 0]
+    named = tuple(_proxy(inputs.named[number], float(told.strength[number])) for number in chosen)
+    return _Told(named, items, columns)
+
+
+def _proxy(named: tuple[str, str], strength: float) -> Proxy:
+    kind, name = named
+    return Proxy(kind, name, strength)
+
+
+def _inside(labels: NDArray[np.object_], groups: list[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+    return [(group, np.asarray(labels == group, dtype=np.bool_)) for group in groups if group != UNKNOWN]
+
+
+def _columns(model: LoadedModel, names: list[str]) -> list[int]:
+    """Where these attributes are among what askers tell, if the model reads them."""
+    read = attribute_inputs(model.ranker)
+    codes = model.data.dataset.attributes
+    return [number for number, own in enumerate(codes) if own.name in names and own.name in read]
+
+
+def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
+    """Items, categories and other attributes that the model reads."""
+    data, n = model.data.dataset, len(known)
+    different = known.without_repeats()
+    has_item = csr_array(
+        (np.ones(len(different.items)), (different.rows, different.items)), shape=(n, data.n_items + 1)
+    )
+    shares = csr_array(category_shares(data))
+    of_category = csr_array(has_item @ shares).toarray() / np.maximum(1, different.lengths)[:, None]
+    has_category = of_category > np.median(of_category, axis=0) if n else of_category
+    named = [("item", "") if not item else ("item", data.item_ids[item]) for item in range(data.n_items + 1)]
+    categories = category_names(data)
+    named += [("category", name) for name in categories]
+    items = [np.array([item]) for item in range(data.n_items + 1)]
+    items += [shares[:, [column]].nonzero()[0].astype(np.int64) for column in range(len(categories))]
+    columns, parts = [-1] * len(named), [has_item, csr_array(has_category.astype(np.float64))]
+    read = attribute_inputs(model.ranker)
+    for number, codes in enumerate(data.attributes):
+        if number in own or codes.name not in read or known.askers is None:
+            continue
+        for code, value in enumerate(codes.values, start=1):
+            with_it = known.askers.attributes[:, number] == code
+            parts.append(csr_array(with_it[:, None].astype(np.float64)))
+            named.append(("attribute", f"{codes.name}={value}"))
+            items.append(np.zeros(0, dtype=np.int64))
+            columns.append(number)
+    return _Inputs(named, csr_array(hstack(parts)), items, columns)
+
+
+def _group(group: str, masses: FloatArray, even: FloatArray) -> GroupMass:
+    return GroupMass(group, len(masses), _mass(masses[:, 0]), _mass(masses[:, 1]), float(even.mean()))
+
+
+def _mass(values: FloatArray) -> Mass:
+    found = bootstrap_mean(sample_of(values), N_DRAWS, np.random.default_rng(DRAWN_BY))
+    return Mass(found.value, *interval(found))
