@@ -8,7 +8,7 @@ import streamlit as st
 from app_workspace import BuiltWorkspace, in_chinese, open_page, texts
 from streamlit.testing.v1 import AppTest
 
-from recsys_core.actions.attribution_mass import AttributeMass, GroupMass, Mass, Proxy
+from recsys_core.actions.attribution_mass import AttributeMass, GroupMass, Mass, Proxy, find_mass_of
 from recsys_core.actions.audit_checks import (
     Band,
     FeedbackLoop,
@@ -132,14 +132,13 @@ FOUND = Leakage(
         GroupLeak("few", None, None, "insufficient data"),
     ),
     FlipEffect(150, 10, 0.9, 0.8, 0.25, {"old": 0.85, "young": 0.95}),
-    MASS,
 )
 
 
 def test_probes_of_several_groups_are_adjusted_for_each_other() -> None:
     leaks = leaks_table(FOUND)
     assert leaks["p_adjusted"].tolist() == pytest.approx([0.02, 0.04])
-    leaks = leaks_table(Leakage("age", (*FOUND.groups, FOUND.groups[1]), None, MASS))
+    leaks = leaks_table(Leakage("age", (*FOUND.groups, FOUND.groups[1]), None))
     assert leaks["p_adjusted"].tolist() == pytest.approx([0.03, 0.08, 0.08])
     first, second, _ = leak_sentences(leaks)
     assert "can be told from the model (AUC 0.800" in first
@@ -158,6 +157,29 @@ def test_mass_is_told_by_group_with_intervals() -> None:
     attribute, proxies, even = mass_plot(table, "Share", ("on it", "on proxies", "even")).data
     assert list(attribute.x) == [0.2, 0.25] and list(attribute.error_x.array) == pytest.approx([0.05, 0.05])
     assert list(proxies.x) == [0.3, 0.35] and list(even.x) == [0.1, 0.12]
+
+
+def test_without_proxies_nothing_is_drawn_or_said_of_them() -> None:
+    alone = replace(MASS, proxies=())
+    assert mass_sentence(alone).endswith("lies on the attribute itself (95 % 15% to 25%).")
+    table = mass_table(alone)
+    assert [name for name in table.columns if "proxies" in name or name == "even"] == []
+    assert len(mass_plot(table, "Share", ("on it", "on proxies", "even")).data) == 1
+    assert "nothing that it reads tells it beyond chance" in mass_sentence(replace(alone, reads=False))
+
+
+def test_mass_on_the_page_is_that_of_the_core(own_wider_shop: BuiltWorkspace) -> None:
+    app = part(own_wider_shop, "attribute", "gender")
+    assert "is scored eight times" in texts(app)
+    app.button(key="mass_run").click().run()
+    assert not app.exception and not app.error
+    model = open_model(Workspace.open(own_wider_shop.home), own_wider_shop.item_knn)
+    found = find_mass_of(model, "gender")
+    assert mass_sentence(found) in texts(app) and "doesn't read the attribute" in texts(app)
+    drawn = [one.value for one in app.dataframe if one.proto.alt.startswith("Share of what moves")]
+    assert len(drawn) == bool(found.proxies)
+    for table in drawn:
+        assert table["proxies_share"].tolist() == mass_table(found)["proxies_share"].tolist()
 
 
 def test_proxies_are_named_by_title_and_none_is_said_in_words() -> None:

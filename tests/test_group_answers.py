@@ -89,14 +89,20 @@ def test_what_one_command_hides_the_next_hides_too(clubs: Command):
     assert again["by_group"] == alone["by_group"]
 
 
+def shown_of_lists(clubs: Command) -> list[dict[str, str]]:
+    """The record of figures of lists, whatever other records there are."""
+    (record,) = [path for path in (clubs.workspace / "shown").iterdir() if "." not in path.stem]
+    return json.loads(record.read_text())
+
+
 def test_leakage_and_feedback_are_about_the_people_of_audits_and_are_recorded(clubs: Command):
     clubs.json("audit", FIRST, "--by", "gender", "--draws", "200")
     found = clubs.json("leakage", "knn", "--by", "club", "--permutations", "19")
     assert {row["group"] for row in found["groups"]} == {"north"}  # of two shown groups one says it all
-    rows = json.loads(next((clubs.workspace / "shown").iterdir()).read_text())
+    rows = shown_of_lists(clubs)
     assert {row["by"]: set(row["hidden"]) for row in rows}["club"] == {"rare", "little"}
     clubs.json("feedback", "knn", "--by", "town", "--rounds", "1", "--seeds", "1")
-    rows = json.loads(next((clubs.workspace / "shown").iterdir()).read_text())
+    rows = shown_of_lists(clubs)
     assert len({row["people"] for row in rows}) == 1 and "town" in {row["by"] for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""Does the model know, or use, who belongs to which group? Probes, flipped lists and mass on Fairness."""
+"""Does the model know, or use, who belongs to which group? Probes, flipped lists, attribution mass."""
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +18,7 @@ from ui.text import safe, t
 
 SHUFFLES = (99, 199, 499, 999)
 SIGNIFICANCE = 0.05
-MOST_LEARNT = 400_000  # people × shuffles × probes; more take too long to be waited for on a page
+MOST_LEARNT = 500_000  # people × shuffles × probes; more take too long to be waited for on a page
 
 
 def draw_leakage(model: LoadedModel, result: AuditResult, k: int) -> None:
@@ -45,8 +45,12 @@ def draw_leakage(model: LoadedModel, result: AuditResult, k: int) -> None:
     asked = {"--by": by, "--k": k, "--permutations": shuffles, "--seed": seed}
     command = [str(word) for pair in asked.items() for word in pair]
     effort = n_probes(result, by) * shuffles * model.data.dataset.n_users
-    if is_for_the_command(model, effort, MOST_LEARNT, "leakage", *command):
-        return
+    if not is_for_the_command(model, effort, MOST_LEARNT, "leakage", *command):
+        _draw_leakage(model, by, k, shuffles, seed)
+    draw_mass(model, by)
+
+
+def _draw_leakage(model: LoadedModel, by: str, k: int, shuffles: int, seed: int) -> None:
     words = t("leakage.run"), t("leakage.not_run"), t("leakage.running")
     found = on_request(
         "leakage",
@@ -58,8 +62,6 @@ def draw_leakage(model: LoadedModel, result: AuditResult, k: int) -> None:
     if found is not None:
         _draw_probes(found)
         _draw_flip(found.flip)
-        items = model.data.dataset.items
-        draw_mass(found.mass, dict(zip(items["item_id"], items["title"], strict=True)))
 
 
 def enough_shuffles(result: AuditResult, by: str) -> int:

@@ -3,7 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy
+from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy, find_mass_of
+from recsys_core.actions.models import LoadedModel
+from ui import cache
+from ui.audit_answers import on_request
 from ui.audit_names import group_name
 from ui.charts_checks import mass_plot
 from ui.components import chart
@@ -12,14 +15,23 @@ from ui.text import plain, safe, t
 MOST_NAMED = 5
 
 
-def draw_mass(mass: AttributeMass, titles: dict[str, str]) -> None:
-    """The shares by group with intervals, everybody first, and the strongest proxies by name.
+def draw_mass(model: LoadedModel, by: str) -> None:
+    """The button, then the shares by group with intervals, everybody first, and the strongest proxies."""
+    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help"))
+    words = t("leakage.mass_run"), t("leakage.mass_not_run"), t("leakage.mass_running")
+    mass = on_request(
+        "mass",
+        (model.record.id, by),
+        words,
+        ":material/balance:",
+        lambda: find_mass_of(model, by, cache.workspace()),
+    )
+    if mass is not None:
+        items = model.data.dataset.items
+        _draw(mass, dict(zip(items["item_id"], items["title"], strict=True)))
 
-    Args:
-        mass: what was found.
-        titles: of items, by id.
-    """
-    st.markdown(f"**{t('leakage.mass')}**", help=t("leakage.mass_help"))
+
+def _draw(mass: AttributeMass, titles: dict[str, str]) -> None:
     if mass.reason:
         st.markdown(t("leakage.mass_too_slow" if mass.reason == TOO_SLOW else "leakage.mass_nothing_moves"))
         return
@@ -27,13 +39,17 @@ def draw_mass(mass: AttributeMass, titles: dict[str, str]) -> None:
     st.markdown(mass_sentence(mass))
     names = t("leakage.mass_attribute"), t("leakage.mass_proxies"), t("leakage.mass_even")
     figure = mass_plot(numbers, t("leakage.mass_share"), names)
-    chart(figure, "leakage_mass", t("leakage.mass_alt"), numbers, "mass")
+    if mass.reads or mass.proxies:
+        chart(figure, "leakage_mass", t("leakage.mass_alt"), numbers, "mass")
     st.caption(proxies_sentence(mass.proxies, titles))
 
 
 def mass_table(mass: AttributeMass) -> pd.DataFrame:
-    """One row a group: the shares on the attribute and on its proxies, 0 to 1, each with its interval."""
-    return pd.DataFrame(
+    """One row a group: the shares on the attribute and on its proxies, 0 to 1, each with its interval.
+
+    Where nothing is a proxy there are no columns of proxies.
+    """
+    numbers = pd.DataFrame(
         [
             {
                 "group": group_name(row.group) if row.group else t("fairness.everybody"),
@@ -49,6 +65,8 @@ def mass_table(mass: AttributeMass) -> pd.DataFrame:
             for row in mass.groups
         ]
     )
+    of_proxies = ["proxies_share", "proxies_low", "proxies_high", "even"]
+    return numbers if mass.proxies else numbers.drop(columns=of_proxies)
 
 
 def mass_sentence(mass: AttributeMass) -> str:
@@ -59,7 +77,11 @@ def mass_sentence(mass: AttributeMass) -> str:
         for part, own in (("attribute", everybody.attribute), ("proxies", everybody.proxies))
         for name, value in ((part, own.value), (f"{part}_low", own.ci_low), (f"{part}_high", own.ci_high))
     }
-    return t("leakage.says_mass" if mass.reads else "leakage.says_mass_blind", n=f"{everybody.n:,}", **values)
+    if not mass.proxies:
+        key = "says_mass_alone" if mass.reads else "says_no_mass"
+    else:
+        key = "says_mass" if mass.reads else "says_mass_blind"
+    return t(f"leakage.{key}", n=f"{everybody.n:,}", **values)
 
 
 def proxies_sentence(proxies: tuple[Proxy, ...], titles: dict[str, str]) -> str:

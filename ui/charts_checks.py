@@ -59,7 +59,8 @@ def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]
     """One group a row: what lies on the attribute and on its proxies, and the proxies' even share.
 
     Args:
-        table: `group`, `attribute_share`, `attribute_low`, `attribute_high`, the same of `proxies`, `even`.
+        table: `group`, `attribute_share`, `attribute_low`, `attribute_high`; where there are proxies, also
+            the same of `proxies`, and `even`.
         value_title: of the value axis.
         names: of the attribute, of its proxies, and of the even share.
     """
@@ -67,11 +68,14 @@ def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]
     figure = go.Figure()
     marks = (("attribute", ORANGE, "diamond", names[0]), ("proxies", BLUE, "circle", names[1]))
     for part, colour, symbol, name in marks:
+        if f"{part}_share" not in table:
+            continue
         value = table[f"{part}_share"]
         figure.add_scatter(
             x=value,
             y=labels,
             mode="markers",
+            cliponaxis=False,
             name=literal(name, 40),
             marker={"size": 12, "color": colour, "symbol": symbol},
             error_x={
@@ -84,14 +88,15 @@ def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]
             },
             hovertemplate=f"%{{y}}<br>{literal(name, 40)} %{{x:.1%}}<extra></extra>",
         )
-    figure.add_scatter(
-        x=table["even"],
-        y=labels,
-        mode="markers",
-        name=literal(names[2], 40),
-        marker={"size": 12, "color": GREY, "symbol": "line-ns-open", "line": {"width": 2, "color": GREY}},
-        hovertemplate=f"%{{y}}<br>{literal(names[2], 40)} %{{x:.1%}}<extra></extra>",
-    )
+    if "even" in table:
+        figure.add_scatter(
+            x=table["even"],
+            y=labels,
+            mode="markers",
+            name=literal(names[2], 40),
+            marker={"size": 12, "color": GREY, "symbol": "line-ns-open", "line": {"width": 2, "color": GREY}},
+            hovertemplate=f"%{{y}}<br>{literal(names[2], 40)} %{{x:.1%}}<extra></extra>",
+        )
     figure.update_xaxes(title=value_title, tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(
         categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "

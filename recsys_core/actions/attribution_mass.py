@@ -1,6 +1,7 @@
 """How much of what moves people's lists lies on an attribute, and on the inputs that tell it, by group."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,13 +9,18 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from recsys_core.actions.audit_questions import audited_users
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
+from recsys_core.actions.group_answers import (
+    GroupAnswer,
+    audited_groups,
+    hidden_in,
+    members_of,
+    record_answer,
+)
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.split import histories
 from recsys_core.explain.attribute_mass import attribute_mass
 from recsys_core.explain.explanation import about_first_items
-from recsys_core.fairness.disclosure import Members
 from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
 from recsys_core.fairness.inference import bootstrap_mean, interval, sample_of
 from recsys_core.fairness.proxies import associations
@@ -108,21 +114,19 @@ class _Inputs:
     columns: list[int]
 
 
-def mass_by_group(
-    model: LoadedModel, by: str, members: Members, shown: list[str], workspace: Workspace | None = None
-) -> AttributeMass:
+def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None) -> AttributeMass:
     """How much of what moves the first item of people's lists lies on an attribute and its proxies.
 
     Args:
         model: an opened model.
         by: an attribute, or several crossed.
-        members: [n_users] the people of whom some are asked, 2,000 at most and always the same.
-        shown: their groups that may be shown.
         workspace: whose record of what was shown counts, and is added to.
 
     Raises:
-        DataError: a few people could be told apart by what was shown before.
+        DataError: an attribute that can't form groups, none of whose groups may be shown, or people of whom
+            a few could be told apart by what was shown before.
     """
+    members, shown = audited_groups(workspace, model.data, by)
     data, ranker = model.data.dataset, model.ranker
     own = _columns(model, attribute_names(audited_users(model.data), by))
     if isinstance(ranker, CrossEncoderRanker):
@@ -172,6 +176,11 @@ def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str]) -> 
 def _proxy(named: tuple[str, str], strength: float) -> Proxy:
     kind, name = named
     return Proxy(kind, name, strength)
+
+
+def mass_json(found: AttributeMass) -> dict[str, Any]:
+    """The part `mass` of `reclens leakage --json`."""
+    return asdict(found)
 
 
 def _inside(labels: NDArray[np.object_], groups: list[str]) -> list[tuple[str, NDArray[np.bool_]]]:

@@ -56,7 +56,7 @@ def find_concepts(
     if not concepts:
         raise ConfigError("the catalogue has no categories; type a concept: --words name=word,word")
     drawn, questions = _questions(model, item_id, people, seed)
-    refuse_few(workspace, len(drawn), "those whose scores this is about")
+    refuse_few(workspace, len(drawn))
     groups = {} if by is None else _groups(model, by, drawn)
     answer = _answer(model, drawn, by, item_id)
     hidden = hidden_in(workspace, model.data, answer)

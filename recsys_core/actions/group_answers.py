@@ -11,8 +11,11 @@ from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import About, keep_shown, shown_before
 from recsys_core.actions.preferences import minimum_group
+from recsys_core.data.split import histories
 from recsys_core.errors import DataError
 from recsys_core.fairness.disclosure import EVERYBODY, Conditions, Members, Shown, hidden_beside, packed
+from recsys_core.fairness.groups import UNKNOWN, group_labels
+from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.store.workspace import Workspace
 
 
@@ -115,7 +118,7 @@ def record_answer(
     keep_shown(workspace, data.record.id, shown, answer.about)
 
 
-def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
+def refuse_few(workspace: Workspace | None, n: int) -> None:
     """Refuses figures over fewer people than may be shown.
 
     Raises:
@@ -126,6 +129,22 @@ def refuse_few(workspace: Workspace | None, n: int, who: str) -> None:
         raise DataError(
             f"insufficient data: this is about fewer than {least} people, of whom nothing is shown"
         )
+
+
+def audited_groups(workspace: Workspace | None, data: LoadedDataset, by: str) -> tuple[Members, list[str]]:
+    """[n_users] whom audits are about, and which of their groups may be shown; that these are is recorded.
+
+    Raises:
+        DataError: as `disclose`, or fewer than two groups may be shown.
+    """
+    known = histories(data.dataset, data.split, "test")
+    members = (known.lengths > 0) & (data.split.test_row >= 0)
+    labels = group_labels(audited_users(data)[members].reset_index(drop=True), by)
+    hidden = disclose(workspace, data, members, [by])[by]
+    shown = [str(name) for name in labels.cat.categories if name not in {UNKNOWN, *hidden}]
+    if len(shown) < 2:
+        raise DataError(f"{by} has fewer than 2 groups of {SMALLEST_GROUP} people that may be shown")
+    return members, shown
 
 
 def members_of(data: LoadedDataset, numbers: Sequence[int] | NDArray[np.int64]) -> Members:

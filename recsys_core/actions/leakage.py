@@ -7,15 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsys_core.actions.attribution_mass import AttributeMass, mass_by_group
 from recsys_core.actions.audit_questions import audited_users
-from recsys_core.actions.group_answers import disclose
+from recsys_core.actions.group_answers import audited_groups
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.split import histories
-from recsys_core.errors import ConfigError, DataError
-from recsys_core.fairness.groups import UNKNOWN, group_labels
+from recsys_core.errors import ConfigError
+from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.leakage import FEWEST_PEOPLE, N_PERMUTATIONS, Probe, check_permutations, probe_group
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.rank_overlap import rank_biased_overlap
 from recsys_core.ranker.attribute_flip import attribute_inputs, flipped_lists
 from recsys_core.ranker.user_vectors import history_vectors, user_vectors
@@ -70,13 +68,11 @@ class Leakage:
         attribute: its name.
         groups: one row a group that may be shown.
         flip: None where the attribute isn't one that the model reads.
-        mass: how much of what moves people's lists lies on the attribute and its proxies.
     """
 
     attribute: str
     groups: tuple[GroupLeak, ...]
     flip: FlipEffect | None
-    mass: AttributeMass
 
 
 def find_leakage_of(
@@ -107,13 +103,8 @@ def find_leakage_of(
     check_permutations(n_permutations)
     data = model.data.dataset
     known = histories(data, model.data.split, "test")
-    members = (known.lengths > 0) & (model.data.split.test_row >= 0)  # those whom audits are about
-    labels = group_labels(audited_users(model.data)[members].reset_index(drop=True), by)
-    hidden = disclose(workspace, model.data, members, [by])[by]
-    shown = [str(name) for name in labels.cat.categories if name not in {UNKNOWN, *hidden}]
-    if len(shown) < 2:
-        raise DataError(f"{by} has fewer than 2 groups of {SMALLEST_GROUP} people that may be shown")
-    own = labels.astype(str).to_numpy()
+    members, shown = audited_groups(workspace, model.data, by)
+    own = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
     in_shown = np.isin(own, shown)
     histories_of, own = known.take(np.flatnonzero(members)[in_shown]), own[in_shown]
     vectors = (user_vectors(model.ranker, histories_of), history_vectors(histories_of, data.n_items))
@@ -123,7 +114,7 @@ def find_leakage_of(
     if by in attribute_inputs(model.ranker):
         lists = flipped_lists(model.ranker, data, histories_of, by, k)
         flip = _flip_effect(lists.as_it_is, lists.withheld, lists.others, own, shown, k)
-    return Leakage(by, groups, flip, mass_by_group(model, by, members, shown, workspace))
+    return Leakage(by, groups, flip)
 
 
 def leakage_json(found: Leakage) -> dict[str, Any]:
@@ -133,7 +124,6 @@ def leakage_json(found: Leakage) -> dict[str, Any]:
         "groups": [asdict(row) for row in found.groups],
         "flip": None if found.flip is None else asdict(found.flip),
         "flip_reason": NOT_AN_INPUT if found.flip is None else "",
-        "mass": asdict(found.mass),
     }
 
 

@@ -187,7 +187,7 @@ def leaderboard_json(found: Leaderboard) -> dict[str, Any]:
 
 
 def _answer(workspace: Workspace, model: LoadedModel, people: IntArray) -> GroupAnswer:
-    refuse_few(workspace, len(people), "those with two items of history and a list whom this is about")
+    refuse_few(workspace, len(people))
     return GroupAnswer(members_of(model.data, people), about="verifications")
 
 

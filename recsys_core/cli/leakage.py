@@ -22,11 +22,13 @@ def leakage(
 ) -> None:
     """Probe whether the model's vectors tell a group, and whether an attribute that it reads moves lists."""
     from recsys_core.actions import models
+    from recsys_core.actions.attribution_mass import find_mass_of, mass_json
     from recsys_core.actions.leakage import find_leakage_of, leakage_json
 
     reply = answer(workspace, json)
     opened = models.open_model(reply.workspace, model)
     found = leakage_json(find_leakage_of(opened, by, k, permutations, seed, reply.workspace))
+    found["mass"] = mass_json(find_mass_of(opened, by, reply.workspace))
     reply.write(found, _leakage_text(found))
 
 
