@@ -1,4 +1,4 @@
-"""Training by groups: weights and probes by hand, people drawn by group, worse-off groups that are helped."""
+"""Training by groups: weights by hand, people drawn by group, worse-off groups that are helped."""
 
 import math
 from contextlib import suppress
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recsys_core.data.dataset import Histories
@@ -18,7 +17,6 @@ from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.group_objectives import (
     GroupObjective,
     moved_weights,
-    reversed_gradient,
     starting_weights,
 )
 from recsys_core.trainer.groups import (
@@ -146,29 +144,6 @@ def test_running_means_follow_the_steps():
     heeding.loss(asked_of(torch.tensor([[9.0, 0, 0]])), np.array([1]), first_of)
     heeding.after_step(ALONE)
     assert heeding.means.tolist() == pytest.approx([2.1, 0.9 * 5.1 + 0.1 * 9])
-
-
-def test_a_reversed_gradient():
-    states = torch.tensor([[1.0, -2.0]], requires_grad=True)
-    passed = reversed_gradient(states, 0.5)
-    assert passed.tolist() == states.tolist()
-    (passed * torch.tensor([[3.0, 4.0]])).sum().backward()
-    assert states.grad is not None
-    assert states.grad.tolist() == [[-1.5, -2.0]]
-
-
-def test_the_probe_learns_to_read_what_the_states_learn_to_hide():
-    """Its own gradient is that of the balanced cross-entropy; the states get the same one, reversed."""
-    heeding, groups = objective("adversarial", 2.0), np.array([0, 1, 0])
-    probe = heeding.probe
-    assert probe is not None
-    states = torch.randn(3, 3, requires_grad=True)
-    nothing = heeding.loss(asked_of(states), groups, lambda part: part.states.sum() * 0)
-    of_states, *of_probe = torch.autograd.grad(nothing, [states, *probe.parameters()])
-    plain = F.cross_entropy(probe(states), torch.from_numpy(groups), weight=torch.tensor([1 / 0.75, 4.0]))
-    expected, *own = torch.autograd.grad(plain, [states, *probe.parameters()])
-    assert torch.allclose(of_states, -2 * expected, atol=1e-6)
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(of_probe, own, strict=True))
 
 
 def drawn(sizes: tuple[int, ...], strength: float) -> list[int]:

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import time
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,23 +15,27 @@ from app_workspace import TINY, BuiltWorkspace
 from command import Command
 
 from recsys_core import pipeline
-from recsys_core.actions import mitigation_training
+from recsys_core.actions import jobs, mitigation, mitigation_training
 from recsys_core.actions.audits import open_audit
 from recsys_core.actions.mitigation import keep_mitigated, mitigate
-from recsys_core.actions.mitigation_runs import MitigationPlan, run_mitigation, run_plan
+from recsys_core.actions.mitigation_kept import KeptWork
+from recsys_core.actions.mitigation_runs import MITIGATE, MitigationPlan, run_mitigation, run_plan
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model, train
 from recsys_core.actions.reranking import reranker_of
 from recsys_core.config import make_settings
 from recsys_core.data.split import histories
-from recsys_core.errors import ConfigError
+from recsys_core.errors import CancelledError, ConfigError, DataError, StoreError
 from recsys_core.fairness.exposure_groups import item_groups
 from recsys_core.metrics.popularity import item_popularity
 from recsys_core.ranker.inner import Inner
 from recsys_core.ranker.policy import Policy
-from recsys_core.ranker.policy_values import exposure_shares
+from recsys_core.ranker.policy_values import exposure_shares, values_under
 from recsys_core.ranker.reranked import RerankedRanker
+from recsys_core.store import jobs as store_jobs
 from recsys_core.store.workspace import Workspace
+from recsys_core.trainer import loop
+from recsys_core.trainer.windows import batches
 
 WORDS = ("--by", "gender", "--metric", "hr@20", "--draws", "200", "--max-loss", "0.2")
 SPECS = ("--rerank", "popularity:0.3", "--rerank", "calibration:0.3")
@@ -181,6 +187,82 @@ def test_a_job_answers_what_the_command_answers(trained_shop: BuiltWorkspace, tm
     assert told[-1] == (1.0, "Done")
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
+
+
+STOPS = {"train dro:1: Learning": 4, "train gap:2: Learning": 2, "Ranking for those who show": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_job_that_was_stopped_goes_on_from_what_it_finished(
+    stop: str, trained_shop: BuiltWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Two trainings of two epochs each: as many are left as weren't finished, and the answer is the same."""
+    workspace = Workspace.open(trained_shop.home)
+    plan = MitigationPlan("gender", ("popularity:0.3",), ("dro", "gap:2"), "hr@20", 1.0, None, 200)
+    spec = {"model": workspace.resolve("model", "tiny").id, **json.loads(json.dumps(asdict(plan)))}
+    epochs, ranked = list[int](), list[str]()
+
+    def counted_batches(*args: Any) -> Any:
+        epochs.append(1)
+        return batches(*args)
+
+    def counted_values(*args: Any) -> Any:
+        ranked.append(args[3])
+        return values_under(*args)
+
+    class Reporter:
+        folder = tmp_path
+        stop_at = stop
+
+        def progress(self, share: float, message: str) -> None:
+            if self.stop_at and message.startswith(self.stop_at):
+                raise CancelledError("the job was cancelled")
+
+        def check_cancelled(self) -> None:
+            pass
+
+    monkeypatch.setattr(loop, "batches", counted_batches)
+    monkeypatch.setattr(mitigation, "values_under", counted_values)
+    reporter = Reporter()
+    with pytest.raises(CancelledError):
+        run_mitigation(workspace, spec, reporter)  # type: ignore[arg-type]
+    reporter.stop_at = ""
+    epochs.clear()
+    ranked.clear()
+    found = run_mitigation(workspace, spec, reporter)  # type: ignore[arg-type]
+    assert len(epochs) == STOPS[stop]
+    assert ranked == (["test"] if stop.startswith("Ranking") else ["valid", "test"])
+    assert found == run_plan(workspace, "tiny", plan)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_worked_out_for_others_is_worked_out_again(tmp_path: Path):
+    kept, people = KeptWork(tmp_path / "finished"), np.array([3, 5])
+    first = kept.values("test reranked", people, ["", "mmr:0.3"], lambda: np.array([[1.0, 2.0], [3.0, 4.0]]))
+    for asked, options in ((people, ["", "mmr:0.3"]), (people + 1, ["", "mmr:0.3"]), (people, ["", "cap:2"])):
+        again = kept.values("test reranked", asked, options, lambda: np.zeros((2, 2)))
+        same = asked is people and options[1] == "mmr:0.3"
+        assert again.tolist() == (first.tolist() if same else [[0.0, 0.0], [0.0, 0.0]])
+
+
+def test_a_damaged_part_is_named(tmp_path: Path):
+    (tmp_path / "test_reranked.parquet").write_text("no table")
+    with pytest.raises(StoreError, match=r"test_reranked\.parquet can't be read; delete it"):
+        KeptWork(tmp_path).values("test reranked", np.array([1]), [""], lambda: np.zeros((1, 1)))
+
+
+def test_a_failed_mitigation_can_be_resumed_unless_its_name_is_taken(own_wider_shop: BuiltWorkspace):
+    workspace = Workspace.open(own_wider_shop.home)
+    plan = asdict(MitigationPlan("gender", name="Test item-knn"))
+    spec = {"model": own_wider_shop.item_knn, **plan}
+    job = store_jobs.submit(workspace, MITIGATE, spec, worker_module="store_job_worker")  # which knows none
+    while job.is_active:
+        time.sleep(0.05)
+        job = jobs.show_job(workspace, job.id)
+    assert jobs.can_resume(job)
+    with pytest.raises(DataError, match="Test item-knn"):
+        jobs.resume_job(workspace, job.id)
 
 
 def test_a_job_is_refused_before_it_starts(trained_shop: BuiltWorkspace):

@@ -146,9 +146,9 @@ def concepts(
 
 
 @_kept(KEPT_AUDITS)
-def model_report(model: LoadedModel, n_people: int) -> ModelReport:
+def model_report(workspace: Workspace, model: LoadedModel, n_people: int) -> ModelReport:
     """What a whole model goes by; raises what `describe_model` raises."""
-    return describe_model(model, n_people)
+    return describe_model(model, n_people, workspace=workspace)
 
 
 @_kept(KEPT_COUNTS)

@@ -4,9 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.explain.model_report import ModelReport, Parameter
 from recsys_core.explain.model_words import PART, describe
-from ui import answers, charts
+from ui import answers, cache, charts
 from ui.components import chart, errors_as_sentences, table
 from ui.state import context
 from ui.text import plain, safe, t
@@ -17,12 +18,14 @@ PEOPLE = 50
 def draw_model_report(model: LoadedModel) -> None:
     """The main parameters of the model, worked out when somebody asks for them."""
     with st.expander(t("reasons.whole"), key="explain_whole"):
-        st.caption(t("reasons.whole_means", n=PEOPLE))
+        least = minimum_group(cache.workspace())
+        n_people = max(PEOPLE, least)
+        st.caption(t("reasons.whole_means", n=n_people, least=least))
         if not st.toggle(t("reasons.whole_run"), key="explain_whole_run"):
             return
         with errors_as_sentences():
             with st.spinner(t("explain.asking")):
-                report = answers.model_report(model, PEOPLE)
+                report = answers.model_report(cache.workspace(), model, n_people)
             st.markdown(safe(describe(report, context().lang)))
             numbers = parameters_table(report.parameters)
             figure = charts.interval_plot(numbers.rename(columns={"parameter": "group"}), t("reasons.share"))

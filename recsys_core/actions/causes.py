@@ -10,6 +10,7 @@ from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.decomposition import Decomposition, Term, decompose
@@ -134,7 +135,7 @@ def worst_subgroup_of(
     attributes: tuple[str, ...],
     metric: str = "ndcg@10",
     depth: int = 2,
-    fewest: int = FEWEST_IN_A_HALF,
+    fewest: int | None = None,
     draws: int = 1000,
     seed: int = 0,
     workspace: Workspace | None = None,
@@ -144,12 +145,24 @@ def worst_subgroup_of(
     In a workspace a subgroup that would tell of a few people beside what was shown before is passed over, and
     the one that is shown is recorded: of both halves, and of audits, because the halves add up.
 
+    Args:
+        model: an opened model.
+        attributes: by which people are told apart.
+        metric: such as `ndcg@10`.
+        depth: how many attributes a subgroup may name at most.
+        fewest: people that a subgroup has in each half; None = 30, or the privacy threshold if it is higher.
+        draws: bootstrap resamples.
+        seed: of halves and draws.
+        workspace: whose privacy threshold and record of what was shown count.
+
     Raises:
         ConfigError: no such metric, or a setting out of bounds.
         DataError: an attribute that can't form groups, no subgroup with enough people, or a few people who
             could be told apart by what was shown before.
     """
-    search = Search(attributes, depth, fewest, draws, seed)
+    least = minimum_group(workspace)
+    asked = max(least, FEWEST_IN_A_HALF) if fewest is None else fewest
+    search = Search(attributes, depth, asked, draws, seed, least)
     data = model.data.dataset
     values = per_person_table(data, model.test, metric)
     audited = data.users["user_id"].astype(str).isin(values.index).to_numpy(dtype=np.bool_)

@@ -5,6 +5,7 @@ from typing import Any
 
 from recsys_core.actions.group_answers import disclose, members_of
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import ConfigError, DataError
 from recsys_core.explain.model_report import ModelReport, Parameter, report_model
 from recsys_core.explain.model_words import describe
@@ -20,13 +21,14 @@ def describe_model(
     In a workspace, what was described before is taken into account, and this is added to it.
 
     Raises:
-        ConfigError: fewer than 11 people are asked for.
+        ConfigError: fewer people are asked for than may be shown: 11, or the workspace's privacy threshold.
         DataError: nobody has two items of history, or a few people could be told apart by what was shown of
             others before.
     """
-    if n_people is not None and n_people < 11:
-        raise ConfigError(f"the number of people is {n_people}; it takes at least 11, 200 by default")
-    report = report_model(model.ranker, model.data.dataset, model.data.split, n_people, seed)
+    least = minimum_group(workspace)
+    if n_people is not None and n_people < least:
+        raise ConfigError(f"the number of people is {n_people}; it takes at least {least}, 200 by default")
+    report = report_model(model.ranker, model.data.dataset, model.data.split, n_people, seed, least)
     attributes = dict.fromkeys(own.attribute for own in report.cohorts)
     by = [name for name in attributes if _forms_groups(model, name)]
     hidden = disclose(workspace, model.data, members_of(model.data, report.people), by, "descriptions")
@@ -70,7 +72,7 @@ def description_json(report: ModelReport, language: str = "en") -> dict[str, Any
             {
                 "attribute": attribute,
                 "group": group,
-                "reason": "fewer than 11 people, or next to such a group",
+                "reason": f"fewer than {report.fewest} people, or next to such a group",
             }
             for attribute, group in report.not_shown
         ],

@@ -6,6 +6,7 @@ from typing import Any
 
 from recsys_core.actions import models
 from recsys_core.actions.cohorts import EXPLAIN
+from recsys_core.actions.mitigation_runs import MITIGATE
 from recsys_core.config import make_settings
 from recsys_core.store import jobs
 from recsys_core.store.records import JobRecord
@@ -89,18 +90,18 @@ def cancel_job(workspace: Workspace, job_id: str) -> JobRecord:
 
 def can_resume(job: JobRecord) -> bool:
     """Whether a job ended without a result, and may be resumed."""
-    return job.kind in (TRAIN, EXPLAIN) and not job.is_active and job.state != "done"
+    return job.kind in (TRAIN, EXPLAIN, MITIGATE) and not job.is_active and job.state != "done"
 
 
 def resume_job(workspace: Workspace, job_id: str) -> JobRecord:
-    """Starts a job once more: training goes on behind its last whole epoch, explaining behind its last part.
+    """Starts a job once more: training goes on behind its last whole epoch, other work behind its last part.
 
     Raises:
         DataError: it is done or under way, or the name of its model has been taken since.
         NotFoundError: there is none of that id.
     """
     job = jobs.show(workspace, job_id)
-    if can_resume(job) and job.kind == TRAIN:
+    if can_resume(job) and job.kind in (TRAIN, MITIGATE) and job.spec["name"] is not None:
         workspace.check_free("model", job.spec["name"])
     return jobs.resume(workspace, job_id)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys_core.actions.kept_models import KEPT_K, keep_model
 from recsys_core.actions.loaded import LoadedModel
+from recsys_core.actions.mitigation_kept import NOTHING_KEPT, KeptWork
 from recsys_core.actions.mitigation_people import Halves, halves_of, halves_shown, record_halves
 from recsys_core.actions.mitigation_training import TrainedVariant, trained_model
 from recsys_core.actions.reranking import item_facts
@@ -126,6 +127,7 @@ def mitigate(
     progress: Progress = lambda share, message: None,
     variants: Sequence[TrainedVariant] = (),
     workspace: Workspace | None = None,
+    kept: KeptWork = NOTHING_KEPT,
 ) -> tuple[Mitigation, Chosen]:
     """The frontier of re-rankings by group and of other trainings, and what was chosen.
 
@@ -143,6 +145,7 @@ def mitigate(
         progress: told how far it is.
         variants: the model trained in other ways, each for everybody or nobody.
         workspace: whose record of what was shown counts, and is added to.
+        kept: what an earlier call that was stopped has finished.
 
     Raises:
         DataError: an attribute that can't form groups, fewer than two groups with people enough, or a few
@@ -156,7 +159,7 @@ def mitigate(
     may_show = halves_shown(workspace, model, attributes_told(model, by), seed)
     halves = halves_of(model, by, seed, may_show.hidden[by])
     options = (*rerankings, *(variant.name for variant in variants))
-    fitted, shown = _both_halves(model, trial, rerankings, variants, halves, metric, progress)
+    fitted, shown = _both_halves(model, trial, rerankings, variants, halves, metric, progress, kept)
     own, n_groups = halves.codes[halves.showing], len(halves.groups)
     points = frontier(
         fitted, halves.codes[halves.fitting], shown, own, n_groups, max_loss, draws, seed, len(variants)
@@ -195,12 +198,18 @@ def _both_halves(
     halves: Halves,
     metric: str,
     progress: Progress,
+    kept: KeptWork,
 ) -> tuple[FloatArray, FloatArray]:
     """[n_options, n] what each person of either half gets under each re-ranking, then each training."""
     data, split = model.data.dataset, model.data.split
 
     def values(part: Literal["valid", "test"], people: IntArray) -> FloatArray:
-        reranked = values_under(trial, data, split, part, people, rerankings, metric)
+        reranked = kept.values(
+            f"{part} reranked",
+            people,
+            rerankings,
+            lambda: values_under(trial, data, split, part, people, rerankings, metric),
+        )
         trained = [values_of(own.learned.ranker, data, split, part, people, metric) for own in variants]
         return np.stack([*reranked, *trained])
 

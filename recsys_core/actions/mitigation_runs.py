@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from recsys_core.actions.mitigation import check_mitigation, keep_mitigated, mitigate, mitigation_json
+from recsys_core.actions.mitigation_kept import KeptWork
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model
-from recsys_core.store import jobs
+from recsys_core.store import folders, jobs
 from recsys_core.store.records import JobRecord
 from recsys_core.store.reporter import JobReporter
 from recsys_core.store.workspace import Workspace
 
 MITIGATE = "mitigate"
 TRAINING_SHARE = 0.8  # of the way, where anything is trained
+KEPT_FOLDER = "finished"  # of a job, until it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,18 @@ def run_plan(
     model: str,
     plan: MitigationPlan,
     progress: Callable[[float, str], None] = lambda share, message: None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """The contract of `reclens mitigate --json`; the chosen point is kept where the plan names it.
 
     All that can be refused is refused before anything is trained.
+
+    Args:
+        workspace: where the model is.
+        model: its name or id.
+        plan: what is asked.
+        progress: told how far it is; whatever it raises leaves what is finished in the folder.
+        folder: of this plan for this model alone: what is finished lies there until all is; None = nowhere.
 
     Raises:
         NotFoundError: there is no such model.
@@ -60,10 +71,10 @@ def run_plan(
     opened = open_model(workspace, model)
     asked = (plan.by, plan.rerankings, plan.metric, plan.max_loss, plan.draws, plan.seed)
     check_mitigation(opened, *asked, workspace)
-    settings = training_settings(opened, plan.by, plan.trainings)
+    kept, settings = KeptWork(folder), training_settings(opened, plan.by, plan.trainings)
     behind = TRAINING_SHARE if settings else 0.0
     variants = train_variants(
-        opened, settings, workspace.cache, lambda share, message: progress(behind * share, message)
+        opened, settings, workspace.cache, lambda share, message: progress(behind * share, message), kept
     )
     found, way = mitigate(
         opened,
@@ -71,10 +82,13 @@ def run_plan(
         lambda share, message: progress(behind + (1 - behind) * share, message),
         variants,
         workspace,
+        kept,
     )
     answer = mitigation_json(found)
     if plan.name is not None:
         answer["model"] = keep_mitigated(workspace, opened, found, way, plan.name).id
+    if folder is not None:
+        folders.remove(folder)
     return answer
 
 
@@ -96,13 +110,16 @@ def submit_mitigation(
 
 
 def run_mitigation(workspace: Workspace, spec: dict[str, Any], reporter: JobReporter) -> dict[str, Any]:
-    """What the worker does for such a job; its result is that of `reclens mitigate --json`."""
+    """What the worker does for such a job; its result is that of `reclens mitigate --json`.
+
+    Its folder keeps what is finished, so that the job can be resumed.
+    """
 
     def report(share: float, message: str) -> None:
         reporter.progress(share, message)
         reporter.check_cancelled()
 
-    return run_plan(workspace, spec["model"], _plan_of(spec), report)
+    return run_plan(workspace, spec["model"], _plan_of(spec), report, reporter.folder / KEPT_FOLDER)
 
 
 def _plan_of(spec: dict[str, Any]) -> MitigationPlan:

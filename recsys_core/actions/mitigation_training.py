@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys_core.actions.loaded import LoadedModel
+from recsys_core.actions.mitigation_kept import NOTHING_KEPT, KeptWork
 from recsys_core.config import NeuralSettings, Settings, TransformerSettings, read_settings
 from recsys_core.errors import ConfigError
 from recsys_core.explain.explanation import verify_method
@@ -72,11 +73,16 @@ def training_settings(model: LoadedModel, by: str, trainings: Sequence[str]) -> 
 
 
 def train_variants(
-    model: LoadedModel, settings: dict[str, Settings], cache: Path, progress: Progress
+    model: LoadedModel,
+    settings: dict[str, Settings],
+    cache: Path,
+    progress: Progress,
+    kept: KeptWork = NOTHING_KEPT,
 ) -> tuple[TrainedVariant, ...]:
     """The model trained again, from its seed, with each of these settings.
 
     Like the model itself they learn from everybody's training part and stop by everybody's validation part.
+    What `kept` has of them isn't trained again.
 
     Raises:
         DataError, ConfigError: as `learn`.
@@ -97,6 +103,7 @@ def train_variants(
             cache=cache,
             progress=told,
             on_epoch=lambda epoch: None,
+            checkpoint=kept.checkpoint(name),
         )
         seconds = learned.log.seconds if learned.log else 0.0
         found.append(TrainedVariant(name, own, learned, seconds))

@@ -60,7 +60,9 @@ def subgroups(
     by: Annotated[list[str] | None, typer.Option(help="Attribute, repeated; default: all that fit.")] = None,
     metric: MetricOption = "ndcg@10",
     depth: Annotated[int, typer.Option(help="How many attributes at once, 1 to 3.")] = 2,
-    fewest: Annotated[int, typer.Option(help="People that a subgroup has in each half, at least.")] = 30,
+    fewest: Annotated[
+        int | None, typer.Option(help="People that a subgroup has in each half, at least; default 30.")
+    ] = None,
     draws: DrawsOption = 1000,
     seed: SeedOption = 0,
     workspace: WorkspaceOption = None,

@@ -76,9 +76,10 @@ class ModelReport:
         n_people: people whose first list item was explained.
         method: how the contributions of history items were found.
         parameters: over all of them.
-        cohorts: those of at least 11 people.
+        cohorts: those of at least `fewest` people.
         not_shown: attribute and group of the others.
         people: the numbers of those people.
+        fewest: people behind anything that is shown.
     """
 
     n_people: int
@@ -87,6 +88,7 @@ class ModelReport:
     cohorts: tuple[Cohort, ...]
     not_shown: tuple[tuple[str, str], ...]
     people: tuple[int, ...] = ()
+    fewest: int = MIN_COHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,12 @@ class _Figures:
 
 
 def report_model(
-    ranker: Ranker, dataset: Dataset, split: Split, n_people: int | None = None, seed: int = 0
+    ranker: Ranker,
+    dataset: Dataset,
+    split: Split,
+    n_people: int | None = None,
+    seed: int = 0,
+    fewest: int = MIN_COHORT,
 ) -> ModelReport:
     """The main parameters of a model, over people drawn by the seed and per cohort.
 
@@ -109,12 +116,14 @@ def report_model(
         split: lists are made as of the test targets.
         n_people: how many people are drawn; 200 by default, 20 for a cross-encoder.
         seed: decides who is drawn, and the bootstrap.
+        fewest: people of a cohort that may be shown, and behind each figure.
 
     Raises:
         DataError: nobody has two items of history.
     """
     known = histories(dataset, split, "test")
-    n_people = n_people or (PEOPLE_READ if isinstance(ranker, CrossEncoderRanker) else PEOPLE)
+    usual = PEOPLE_READ if isinstance(ranker, CrossEncoderRanker) else PEOPLE
+    n_people = n_people or max(usual, fewest)
     people = np.flatnonzero(known.lengths >= 2)
     if len(people) == 0:
         raise DataError("nobody in the data has two items of history, so there is nothing to average")
@@ -127,9 +136,9 @@ def report_model(
     method = default_method(ranker)
     figures = _figures(ranker, dataset, split, batch, lists, method)
     everybody = np.ones(len(drawn), dtype=bool)
-    cohorts, not_shown = _cohorts(dataset, drawn, figures, generator)
-    parameters = _parameters(figures, everybody, generator)
-    return ModelReport(len(drawn), method, parameters, cohorts, not_shown, tuple(drawn.tolist()))
+    cohorts, not_shown = _cohorts(dataset, drawn, figures, generator, fewest)
+    parameters = _parameters(figures, everybody, generator, fewest)
+    return ModelReport(len(drawn), method, parameters, cohorts, not_shown, tuple(drawn.tolist()), fewest)
 
 
 def _figures(
@@ -207,13 +216,15 @@ def _list_popularity(dataset: Dataset, split: Split, batch: Histories, lists: In
     return _Figures((LIST_POPULARITY,), of_lists[:, None], of_histories[:, None])
 
 
-def _parameters(figures: _Figures, among: BoolArray, generator: np.random.Generator) -> tuple[Parameter, ...]:
+def _parameters(
+    figures: _Figures, among: BoolArray, generator: np.random.Generator, fewest: int
+) -> tuple[Parameter, ...]:
     found = list[Parameter]()
     for column, name in enumerate(figures.names):
         values, even = figures.values[among, column], figures.even[among, column]
         is_known = ~np.isnan(values)
         own, n = values[is_known], int(is_known.sum())
-        if n < MIN_COHORT:  # too few to say anything of, and to keep anybody's figures to themselves
+        if n < fewest:  # too few to say anything of, and to keep anybody's figures to themselves
             continue
         draws = generator.multinomial(n, np.full(n, 1 / n), N_DRAWS) @ own / n
         low, high = np.quantile(draws, [0.025, 0.975])
@@ -223,7 +234,7 @@ def _parameters(figures: _Figures, among: BoolArray, generator: np.random.Genera
 
 
 def _cohorts(
-    dataset: Dataset, drawn: IntArray, figures: _Figures, generator: np.random.Generator
+    dataset: Dataset, drawn: IntArray, figures: _Figures, generator: np.random.Generator, fewest: int
 ) -> tuple[tuple[Cohort, ...], tuple[tuple[str, str], ...]]:
     """The cohorts of all attributes, and which aren't shown.
 
@@ -234,13 +245,13 @@ def _cohorts(
     for column, codes in enumerate(dataset.attributes):
         words = np.array([UNKNOWN, *codes.values], dtype=object)[dataset.attribute_codes[drawn, column]]
         sizes = pd.Series(words, dtype=object).value_counts().sort_values(kind="stable")
-        small = [str(group) for group, n in sizes.items() if n < MIN_COHORT]
-        if small and sizes[small].sum() < MIN_COHORT:
+        small = [str(group) for group, n in sizes.items() if n < fewest]
+        if small and sizes[small].sum() < fewest:
             small = [str(group) for group in sizes.index[: len(small) + 1]]
         for group, n in sizes.items():
             if str(group) in small:
                 not_shown.append((codes.name, str(group)))
             else:
-                parameters = _parameters(figures, words == group, generator)
+                parameters = _parameters(figures, words == group, generator, fewest)
                 cohorts.append(Cohort(codes.name, str(group), int(n), parameters))
     return tuple(cohorts), tuple(not_shown)

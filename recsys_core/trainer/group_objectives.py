@@ -8,32 +8,30 @@ Three methods put a weight w_g on each term, which they move after every step by
 - gap regulariser: w_g = 1 + 2 λ (L_g − L), the gradient of Σ p_g L_g + λ Σ p_g (L_g − L)², and never below 0.
 
 Running means, because a batch holds too few people of a small group for its loss to be told from luck.
-The fourth (Ganin et al., JMLR 2016) lets a probe read the group from the states and hands its gradient back
-reversed, so that the ranker learns states from which it can't.
+The fourth moves the states to where the best reader of the group tells it worse; see `unreadable.py`.
 
 Shapes: n states of a batch, d their size, G groups.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys_core.data.dataset import Histories, IntArray
 from recsys_core.ranker.neural import Prediction
 from recsys_core.trainer.groups import GroupChoice, PeopleGroups
 from recsys_core.trainer.processes import Processes
+from recsys_core.trainer.unreadable import BestReader
 
 MEMORY = 0.9  # of a running mean, a step
 BY_WEIGHTS = ("reweighting", "dro", "gap")
 
 
 class GroupObjective(nn.Module):
-    """What training by groups adds to a loss; its weights, running means and probe belong to a checkpoint."""
+    """What training by groups adds to a loss; its weights, means and reader belong to a checkpoint."""
 
     weights: Tensor
     means: Tensor
@@ -56,7 +54,7 @@ class GroupObjective(nn.Module):
         self.register_buffer("shares", shares.double())
         self.register_buffer("weights", starting_weights(choice, shares.double()))
         self.register_buffer("means", torch.full_like(self.shares, torch.nan))
-        self.probe = _probe(state_size, len(groups.names)) if choice.method == "adversarial" else None
+        self.reader = BestReader(state_size, len(groups.names)) if choice.method == "adversarial" else None
         self._losses = list[tuple[int, float, int]]()  # (group, sum, count) of the step under way
 
     @staticmethod
@@ -71,15 +69,15 @@ class GroupObjective(nn.Module):
         return GroupObjective(choice, groups, torch.from_numpy(sums / sums.sum()), state_size, n_steps)
 
     def loss(self, asked: Prediction, groups: IntArray, loss_of: Callable[[Prediction], Tensor]) -> Tensor:
-        """The mean loss of what was asked, by the weights of the groups, and the probe's.
+        """The mean loss of what was asked, by the weights of the groups, and what the reader adds.
 
         Args:
             asked: states and targets.
             groups: [n] the group of who is behind each state.
             loss_of: the mean loss of any part of what was asked.
         """
-        if self.probe is not None:
-            return loss_of(asked) + self._unreadable(self.probe, asked.states, groups)
+        if self.reader is not None:
+            return loss_of(asked) + self.choice.strength * self.reader.readable(asked.states, groups)
         total = asked.states.new_zeros(())
         for group in np.unique(groups).tolist():
             rows = torch.from_numpy(np.flatnonzero(groups == group)).to(asked.row.device)
@@ -89,10 +87,12 @@ class GroupObjective(nn.Module):
         return total
 
     def after_step(self, processes: Processes) -> None:
-        """Moves means and weights by the losses of the step that was just taken, those of all processes.
+        """Moves means, weights and reader by the step that was just taken, by all processes.
 
         Exact sums, because threads finish in any order.
         """
+        if self.reader is not None:
+            self.reader.after_step(processes)
         if self.choice.method not in BY_WEIGHTS:
             return
         sums = torch.zeros(2, len(self.shares), dtype=torch.float64)
@@ -106,13 +106,6 @@ class GroupObjective(nn.Module):
         mixed = torch.where(self.means.isnan(), now, MEMORY * self.means + (1 - MEMORY) * now)
         self.means = torch.where(there.to(self.means.device), mixed, self.means)
         self.weights = moved_weights(self.choice, self.weights, self.means, self.shares, self.n_steps)
-
-    def _unreadable(self, probe: nn.Module, states: Tensor, groups: IntArray) -> Tensor:
-        """The probe's cross-entropy, all groups counting alike; what comes back to the states is reversed."""
-        logits = probe(reversed_gradient(states, self.choice.strength)).float()
-        balance = torch.where(self.shares > 0, 1 / self.shares, 0.0).to(logits)
-        targets = torch.from_numpy(groups).to(logits.device)
-        return F.cross_entropy(logits, targets, weight=balance)
 
 
 def starting_weights(choice: GroupChoice, shares: Tensor) -> Tensor:
@@ -149,29 +142,6 @@ def moved_weights(
         grown = weights * (choice.strength / n_steps * (above - above.max())).exp()
         return grown / (shares * grown).sum()
     return weights
-
-
-def reversed_gradient(states: Tensor, strength: float) -> Tensor:
-    """The states as they are, whose gradient goes back times −strength."""
-    passed: Tensor = _Reversed.apply(states, strength)  # pyright: ignore[reportAssignmentType]
-    return passed
-
-
-class _Reversed(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, strength: float) -> Tensor:
-        ctx.strength = strength
-        return states.view_as(states)
-
-    @staticmethod
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor, None]:
-        return -ctx.strength * grad_outputs[0], None
-
-
-def _probe(state_size: int, n_groups: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(state_size, state_size), nn.ReLU(), nn.Linear(state_size, n_groups))
 
 
 def _rows(asked: Prediction, rows: Tensor) -> Prediction:
