@@ -68,6 +68,7 @@ def test_the_strongest_reason_of_eleven_people_is_named_and_that_of_ten_is_not(t
     found = summarise_reasons(written(tmp_path / "reasons.parquet", rows))
     assert found.reasons == (CommonReason("a", 11),)
     assert found.n_people == 21
+    assert summarise_reasons(tmp_path / "reasons.parquet", least=12).reasons == ()
 
 
 def test_events_of_an_item_count_together_and_other_ranks_do_not_count(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ import pytest
 from app_workspace import BuiltWorkspace
 from command import Command
 
+from recsys_core.actions.cohort_summaries import cohort_groups
+from recsys_core.actions.cohorts import CohortPlan, submit_explaining
 from recsys_core.actions.mitigation_people import drawn_halves, halves_shown
 from recsys_core.actions.models import open_model
 from recsys_core.actions.preferences import set_minimum_group
 from recsys_core.actions.side_effects import attributes_told
+from recsys_core.errors import DataError
 from recsys_core.fairness.groups import group_labels
 from recsys_core.store.workspace import Workspace
 
@@ -54,6 +57,22 @@ def test_a_mitigation_may_show_no_group_that_is_smaller_in_either_half(own_wider
     assert min(shown()) < 36
     set_minimum_group(workspace, 36)
     assert shown() and min(shown()) >= 36
+
+
+def test_a_cohort_of_fewer_people_is_not_explained_as_a_job(own_wider_shop: BuiltWorkspace):
+    workspace = Workspace.open(own_wider_shop.home)
+    model = open_model(workspace, MODEL)
+    value, n = next(iter(model.data.dataset.users["gender"].value_counts().items()))
+    set_minimum_group(workspace, int(n) + 1)
+    with pytest.raises(DataError, match=f"fewer than {int(n) + 1} people are in the cohort"):
+        submit_explaining(workspace, MODEL, CohortPlan(5, "counts", (f"gender={value}",)))
+    assert cohort_groups(model, "gender", int(n) + 1) == []
+
+
+def test_a_probe_and_a_feedback_loop_of_smaller_groups_are_refused(reclens: Command):
+    raise_to(reclens, 300)
+    assert "groups of 300 people that may be shown" in reclens.refusal("leakage", MODEL, "--by", "gender")
+    assert "groups that may be shown" in reclens.refusal("feedback", MODEL, "--by", "gender")
 
 
 def test_the_worst_subgroup_is_no_smaller_in_either_half(reclens: Command):

@@ -10,8 +10,8 @@ from recsys_core.actions.cohort_summaries import CohortSummary, cohort_groups, r
 from recsys_core.actions.cohorts import EXPLAIN, MAX_K, CohortPlan, submit_explaining
 from recsys_core.actions.jobs import list_jobs, show_job
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.explain.history import quick_methods_of
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.store.records import JobRecord
 from ui import cache
 from ui.access import may_see_people
@@ -61,6 +61,7 @@ def common_reasons(model: LoadedModel, summary: CohortSummary) -> pd.DataFrame:
 
 
 def _draw_form(model: LoadedModel, chosen: Context, jobs: list[JobRecord]) -> None:
+    least = minimum_group(cache.workspace())
     with errors_as_sentences():
         columns = st.columns([3, 3, 2, 4], vertical_alignment="bottom")
         attribute = columns[0].selectbox(
@@ -69,7 +70,7 @@ def _draw_form(model: LoadedModel, chosen: Context, jobs: list[JobRecord]) -> No
             format_func=lambda name: plain(name) or t("cohort.everybody"),
             key="cohort_attribute",
         )
-        groups = cohort_groups(model, attribute) if attribute else []
+        groups = cohort_groups(model, attribute, least) if attribute else []
         group = columns[1].selectbox(
             t("people.value"),
             groups,
@@ -85,7 +86,7 @@ def _draw_form(model: LoadedModel, chosen: Context, jobs: list[JobRecord]) -> No
             t("explain.method"), methods, format_func=order_name, key=f"cohort_method_{methods[0]}"
         )
         if attribute:
-            st.caption(t("cohort.small", least=SMALLEST_GROUP))
+            st.caption(t("cohort.small", least=least))
         is_busy = any(job.is_active for job in jobs)
         pressed = st.button(
             t("cohort.start"),
@@ -129,7 +130,8 @@ def _draw_run(model: LoadedModel, job: JobRecord) -> None:
 def _draw_result(model: LoadedModel, job: JobRecord) -> None:
     """How many were explained, what most of them have in common, and the file."""
     path, result = reasons_file(cache.workspace(), job), job.result or {}
-    summary = _summary(job.id, str(path))
+    least = minimum_group(cache.workspace())
+    summary = _summary(job.id, str(path), least)
     figures = (
         ("people", f"{result['n_people']:,}"),
         ("rows", f"{result['n_rows']:,}"),
@@ -140,13 +142,13 @@ def _draw_result(model: LoadedModel, job: JobRecord) -> None:
         for name, value in figures:
             st.metric(t(f"cohort.{name}"), value, help=t(f"cohort.{name}_help"))
     n_without = int(result["n_without_history"])
-    if n_without >= SMALLEST_GROUP:
+    if n_without >= least:
         st.caption(t("cohort.no_history", n=n_without))
     numbers = common_reasons(model, summary)
     if numbers.empty:
-        st.caption(t("cohort.nothing_common", least=SMALLEST_GROUP))
+        st.caption(t("cohort.nothing_common", least=least))
     else:
-        st.caption(t("cohort.common", least=SMALLEST_GROUP))
+        st.caption(t("cohort.common", least=least))
         config = st.column_config
         table(
             numbers,
@@ -175,5 +177,5 @@ def _draw_result(model: LoadedModel, job: JobRecord) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_SUMMARIES)
-def _summary(job_id: str, path: str) -> CohortSummary:
-    return summarise_reasons(Path(path), MOST_REASONS)
+def _summary(job_id: str, path: str, least: int) -> CohortSummary:
+    return summarise_reasons(Path(path), MOST_REASONS, least)

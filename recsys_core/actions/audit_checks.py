@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.audits import audit_model
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.data.dataset import FloatArray, Histories
 from recsys_core.data.split import histories, targets
 from recsys_core.data.suspicious import SuspiciousUsers, find_suspicious
@@ -16,7 +17,6 @@ from recsys_core.errors import ConfigError, DataError
 from recsys_core.fairness.audit import audit
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.fairness.result import AuditResult, AuditSettings
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.metrics.ranking import name_and_k, per_person
 from recsys_core.metrics.ranks import one_each
 from recsys_core.ranker.evaluation import per_person_table
@@ -179,7 +179,7 @@ def run_feedback(
     known = histories(data, split, "test").take(people)
     labels = group_labels(data.users, by).astype(str).to_numpy()[people]
     shown = [row.group for row in audited.by_group if not row.suppressed and row.group != UNKNOWN]
-    groups = [group for group in shown if (labels == group).sum() >= SMALLEST_GROUP]
+    groups = [group for group in shown if (labels == group).sum() >= minimum_group(workspace)]
     if len(groups) < 2:
         raise DataError(f"{by} has fewer than 2 groups that may be shown, so there is no gap to follow")
     learns = model.ranker_name in COUNTING

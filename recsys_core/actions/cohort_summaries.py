@@ -30,8 +30,8 @@ class CohortSummary:
     Attributes:
         n_people: with a first recommendation in the file.
         largest_delta: of any list item, by size; 0 = all add up exactly, NaN = the method promises no sum.
-        reasons: those of 11 people or more, the most frequent first.
-        n_without_reason: people for whose first recommendation nothing speaks; None = fewer than 11.
+        reasons: those of enough people to be shown, the most frequent first.
+        n_without_reason: people for whose first recommendation nothing speaks; None = too few to be shown.
     """
 
     n_people: int
@@ -40,8 +40,8 @@ class CohortSummary:
     n_without_reason: int | None
 
 
-def cohort_groups(model: LoadedModel, attribute: str) -> list[str]:
-    """The values of an attribute that a cohort may be made of: none of under 11 people, nor their neighbours.
+def cohort_groups(model: LoadedModel, attribute: str, least: int = SMALLEST_GROUP) -> list[str]:
+    """The values of an attribute that a cohort may be made of: none of few people, nor their neighbours.
 
     The most frequent comes first; people without a value are no group.
 
@@ -53,7 +53,7 @@ def cohort_groups(model: LoadedModel, attribute: str) -> list[str]:
         known = ", ".join(model.data.attributes) or "none"
         raise DataError(f"there is no attribute '{attribute}'; attributes are {known}")
     labels = users[attribute].astype(str)
-    hidden = hidden_groups({attribute: labels})[attribute]
+    hidden = hidden_groups({attribute: labels}, least)[attribute]
     return [str(value) for value in labels.value_counts().index if str(value).strip() and value not in hidden]
 
 
@@ -74,10 +74,11 @@ def reasons_file(workspace: Workspace, job: JobRecord) -> Path:
     return path
 
 
-def summarise_reasons(path: Path, most: int = 10) -> CohortSummary:
+def summarise_reasons(path: Path, most: int = 10, least: int = SMALLEST_GROUP) -> CohortSummary:
     """What most people have as their strongest reason, of a file that `explain_cohort` wrote.
 
-    The events of one item count together. Items that are the reason of fewer than 11 people aren't named.
+    The events of one item count together. Items that are the reason of fewer than `least` people aren't
+    named.
 
     Raises:
         StoreError: the file can't be read.
@@ -92,12 +93,12 @@ def summarise_reasons(path: Path, most: int = 10) -> CohortSummary:
     strongest = sums.loc[sums.groupby("user_id")["attribution"].idxmax()]
     speaking = strongest[strongest["attribution"] > 0]
     counts = speaking["history_item_id"].value_counts()
-    named = [CommonReason(str(item), int(n)) for item, n in counts.items() if n >= SMALLEST_GROUP]
+    named = [CommonReason(str(item), int(n)) for item, n in counts.items() if n >= least]
     n_without = len(strongest) - len(speaking)
     sized = np.abs(deltas[np.isfinite(deltas)])
     return CohortSummary(
         len(strongest),
         float(sized.max()) if len(sized) else float("nan"),
         tuple(named[:most]),
-        n_without if n_without == 0 or n_without >= SMALLEST_GROUP else None,
+        n_without if n_without == 0 or n_without >= least else None,
     )

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from recsys_core.actions.models import LoadedModel, open_model
+from recsys_core.actions.preferences import minimum_group
 from recsys_core.data.dataset import IntArray
 from recsys_core.data.split import AsOf, histories
 from recsys_core.errors import ConfigError, DataError, StoreError
 from recsys_core.explain.attributions import MAX_RELATIVE_DELTA, Options
 from recsys_core.explain.cohort import Wanted, explain_lists, parts_by_length
 from recsys_core.explain.history import METHODS, default_method, methods_of
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.files import new_folder, read_json, write_atomically, write_json
 from recsys_core.pipeline import Progress
 from recsys_core.ranker.lists import list_requests
@@ -156,13 +156,14 @@ def submit_explaining(
     """Starts explaining as a job; whatever can be refused is refused here, before anything starts.
 
     Raises:
-        ConfigError, DataError, NotFoundError: as `explain_cohort`; or the cohort has fewer than 11 people.
+        ConfigError, DataError, NotFoundError: as `explain_cohort`; or too few people are in the cohort.
     """
     opened = open_model(workspace, model)
     _wanted(opened, plan)
-    if plan.where and len(people_where(opened, plan.where)) < SMALLEST_GROUP:
+    least = minimum_group(workspace)
+    if plan.where and len(people_where(opened, plan.where)) < least:
         raise DataError(
-            f"fewer than {SMALLEST_GROUP} people are in the cohort {' and '.join(plan.where)}; "
+            f"fewer than {least} people are in the cohort {' and '.join(plan.where)}; "
             "take a larger one, or everybody"
         )
     spec = {

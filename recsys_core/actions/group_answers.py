@@ -15,7 +15,6 @@ from recsys_core.data.split import histories
 from recsys_core.errors import DataError
 from recsys_core.fairness.disclosure import EVERYBODY, Conditions, Members, Shown, hidden_beside, packed
 from recsys_core.fairness.groups import UNKNOWN, group_labels
-from recsys_core.fairness.suppression import SMALLEST_GROUP
 from recsys_core.store.workspace import Workspace
 
 
@@ -143,7 +142,9 @@ def audited_groups(workspace: Workspace | None, data: LoadedDataset, by: str) ->
     hidden = disclose(workspace, data, members, [by])[by]
     shown = [str(name) for name in labels.cat.categories if name not in {UNKNOWN, *hidden}]
     if len(shown) < 2:
-        raise DataError(f"{by} has fewer than 2 groups of {SMALLEST_GROUP} people that may be shown")
+        raise DataError(
+            f"{by} has fewer than 2 groups of {minimum_group(workspace)} people that may be shown"
+        )
     return members, shown
 
 
