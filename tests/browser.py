@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
 
 from recsys_core.actions.jobs import cancel_job, list_jobs
 from recsys_core.store.workspace import Workspace
@@ -75,6 +75,28 @@ def offline_page(file: Path) -> Generator[Page]:
         page.context.set_offline(True)
         page.goto(address)
         yield page
+
+
+def press(page: Page, what: Locator) -> None:
+    """A click once the page is drawn to its end: one that comes while it is being drawn may get lost."""
+    expect(what).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
+    what.click()
+
+
+def switch_on(page: Page, key: str) -> None:
+    """Turns a switch on, and again where a page that was drawn anew has put it back."""
+    switch = page.locator(f".st-key-{key} input")
+    for _ in range(10):
+        press(page, page.locator(f".st-key-{key} label").first)
+        try:
+            expect(switch).to_be_checked(timeout=5_000)
+            page.wait_for_timeout(1_000)
+            expect(switch).to_be_checked(timeout=5_000)
+        except AssertionError:
+            continue
+        return
+    expect(switch).to_be_checked()
 
 
 def downloaded(page: Page, key: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from browser import chromium_page, dashboard, downloaded, needs_chromium, offline_page
+from browser import chromium_page, dashboard, downloaded, needs_chromium, offline_page, press
 from playwright.sync_api import Page, expect
 
 from recsys_core.actions.data import ingest_sample
@@ -42,7 +42,7 @@ def test_the_planted_gap_of_the_shop_is_the_one_disparity_on_the_page_and_in_the
         chromium_page(address, tmp_path / "last.png") as page,
     ):
         page.goto(f"{address}/?lang=en")
-        page.locator(".st-key-open_sample button").click()
+        press(page, page.locator(".st-key-open_sample button"))
         expect(page.locator(".st-key-person")).to_be_visible()
         page.get_by_role("link", name="Fairness").click()
         told = verdicts_in(audited(page, ("age_band", "gender", "region")))
@@ -88,8 +88,8 @@ def audited_data(folder: Path, sample: str, source: Path | None, by: Sequence[st
     ):
         page.goto(f"{address}/fairness?{query}")
         figures = audited(page, by)
-        page.locator(".st-key-fairness_section button").get_by_text("Items", exact=True).click()
-        page.locator(".st-key-items_run button").click()
+        press(page, page.locator(".st-key-fairness_section button").get_by_text("Items", exact=True))
+        press(page, page.locator(".st-key-items_run button"))
         expect(page.locator(".st-key-items_table_csv")).to_be_visible()
         report = handed_over(page, folder / "report.html")
     assert report["audit"] == figures
@@ -101,7 +101,7 @@ def audited_data(folder: Path, sample: str, source: Path | None, by: Sequence[st
 def audited(page: Page, by: Sequence[str]) -> Figures:
     """Runs an audit on Fairness; its figures, which what the page says is held against."""
     choose_attributes(page, by)
-    page.locator(".st-key-fairness_run button:enabled").click()
+    press(page, page.locator(".st-key-fairness_run button:enabled"))
     figures: Figures = json.loads(downloaded(page, "fairness_json").read_text(encoding="utf-8"))
     found = verdicts_in(figures)
     counts = Counter(found.values())
@@ -110,7 +110,7 @@ def audited(page: Page, by: Sequence[str]) -> Figures:
         expect(figure.locator("[data-testid=stMetricValue]")).to_have_text(str(counts[verdict]))
     for attribute in by:
         if len(by) > 1:
-            page.locator(".st-key-fairness_attribute button").get_by_text(attribute, exact=True).click()
+            press(page, page.locator(".st-key-fairness_attribute button").get_by_text(attribute, exact=True))
         expect_told(page, {group: verdict for (name, group), verdict in found.items() if name == attribute})
     return figures
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import chromium_page, dashboard, downloaded_table, needs_chromium
+from browser import chromium_page, dashboard, downloaded_table, needs_chromium, press, switch_on
 from playwright.sync_api import Page, expect
 
 from recsys_core.actions.models import LoadedModel, list_for_user, open_model, train
@@ -76,7 +76,7 @@ def test_badge_that_is_earned_says_by_what(page: Page, address: str, sample: Sam
     page.goto(f"{address}/explain?lang=en&model={sample.counting}&user={sample.user}")
     _badge_is(page, "Verified", "Over 200 people, the exact sum beat a random order, the latest items first,")
     expect(page.locator(".st-key-explain_sentence")).to_contain_text("is on this list mainly because of")
-    page.locator(".st-key-explain_how_decided summary").click()
+    press(page, page.locator(".st-key-explain_how_decided summary"))
     expect(page.get_by_role("region", name="How the badge was decided")).to_be_visible()
     gains = downloaded_table(page, "explain_gains")
     assert len(gains) == 4 * 2 * 2  # rivals, figures, kinds of removal
@@ -91,8 +91,8 @@ def _badge_is(page: Page, word: str, reason: str) -> None:
 
 def _all_methods_stand_side_by_side(page: Page, model: LoadedModel) -> None:
     """Each in a column of its own, or, for exact Shapley values of a long history, the reason why not."""
-    page.locator(".st-key-explain_side_by_side summary").click()
-    page.locator(".st-key-explain_all_methods label").first.click()
+    press(page, page.locator(".st-key-explain_side_by_side summary"))
+    switch_on(page, "explain_all_methods")
     expect(page.get_by_role("region", name="All methods and baselines side by side")).to_be_visible()
     table = downloaded_table(page, "explain_methods")
     assert table.columns.tolist()[1:] == [
@@ -118,12 +118,12 @@ def _all_methods_stand_side_by_side(page: Page, model: LoadedModel) -> None:
 
 def _change_moves_the_list_as_it_said(page: Page, sample: Sample) -> None:
     """The list after the change is the one that ranking again without these items gives."""
-    page.locator(".st-key-explain_goal_leave button").first.click()
+    press(page, page.locator(".st-key-explain_goal_leave button").first)
     sentence = page.locator("p", has_text="in the history, ").filter(has_text="would be number")
     expect(sentence).to_be_visible()
     said = SAID.search(sentence.inner_text())
     assert said is not None, sentence.inner_text()
-    page.locator(".st-key-explain_apply_leave label").first.click()
+    switch_on(page, "explain_apply_leave")
     expect(page.get_by_role("region", name="The list with the change")).to_be_visible()
     before, after = (downloaded_table(page, f"explain_{name}") for name in ("before", "after"))
     number = int(said["after"].replace(",", ""))
