@@ -10,6 +10,7 @@ a path needs depends on what was learned. Histories are real ones, cut to the la
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -168,9 +169,12 @@ def cohort_part(ranker: TransformerRanker, dataset: Dataset, known: Histories, n
         wanted = Wanted(K, "integrated-gradients", options)
         explain_lists(model, dataset, requests[:8], wanted)
         run = timed(lambda m=model, r=requests, w=wanted: n_reasons(m, dataset, r, w))
-        a_person = Timed[object](run.seconds / len(requests), run.cpu_s / len(requests), None)
+        a_person: Timed[object] = Timed(run.seconds / len(requests), run.cpu_s / len(requests), None)
         per_s = f"{len(requests) / run.seconds:.1f} people/s, {run.result:,} rows"
         what = f"{len(requests):,} people × {K}, history {length or 'as it is'}, d={size}"
+        print(
+            f"{what}: {1000 * a_person.cpu_s:.0f} processor ms a person, {per_s}", file=sys.stderr, flush=True
+        )
         rows.append([what, "integrated-gradients, a person", *ms([a_person]), "", "", per_s])
     return rows
 
