@@ -268,7 +268,10 @@ def _child_error(request: ReadRequest, code: int, stderr: str) -> RecsysError:
     if "MemoryError" in stderr or -code == signal.SIGKILL:
         return DataError(f"{name} needs more memory than reading a file may take")
     how = f"signal {-code}" if code < 0 else (stderr.strip().splitlines() or ["no reason given"])[-1][:200]
-    return DataError(f"{name} could not be read: its reader stopped ({how}); the file may be damaged")
+    return DataError(  # a library that runs into the limit of memory may die of it without a word
+        f"{name} could not be read: its reader stopped ({how}); the file may be damaged, or need more memory "
+        "than reading a file may take"
+    )
 
 
 def _being_read(request: ReadRequest) -> str:
