@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import TimeoutError as BrowserTimeout
 
 from recsys_core.actions.jobs import cancel_job, list_jobs
 from recsys_core.store.workspace import Workspace
@@ -79,9 +80,7 @@ def offline_page(file: Path) -> Generator[Page]:
 
 def press(page: Page, what: Locator) -> None:
     """A click once the page is drawn to its end: one that comes while it is being drawn may get lost."""
-    expect(what).to_be_visible()
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
-    what.click()
+    _drawn(page, what).click()
 
 
 def switch_on(page: Page, key: str) -> None:
@@ -100,15 +99,29 @@ def switch_on(page: Page, key: str) -> None:
 
 
 def downloaded(page: Page, key: str) -> Path:
-    """The file that a download button hands over."""
-    with page.expect_download() as download:
-        page.locator(f".st-key-{key} button").click()
-    return Path(download.value.path())
+    """The file that a download button hands over, asked for again where a click got lost."""
+    button = page.locator(f".st-key-{key} button")
+    for patience_ms in (20_000, 20_000, PATIENCE_MS):
+        _drawn(page, button)
+        try:
+            with page.expect_download(timeout=patience_ms) as download:
+                button.click()
+        except BrowserTimeout:
+            continue
+        return Path(download.value.path())
+    raise AssertionError(f"nothing came of the button {key}")
 
 
 def downloaded_table(page: Page, key: str) -> pd.DataFrame:
     """The table whose CSV stands under it, as it was downloaded."""
     return pd.read_csv(downloaded(page, f"{key}_csv"))
+
+
+def _drawn(page: Page, what: Locator) -> Locator:
+    """What is to be clicked, once the page around it is drawn to its end."""
+    expect(what).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
+    return what
 
 
 @contextmanager

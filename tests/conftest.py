@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes in; se
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before ranx comes in: compiling it outlasts running it
 
 import pytest
+import torch
 from app_workspace import BuiltWorkspace, build_hostile_workspace, build_workspace
 from command import Command
 from small_groups import build_small_groups
@@ -56,6 +57,15 @@ def nothing_was_shown() -> Iterator[None]:
     yield
     for built in SHARED:
         shutil.rmtree(built.home / disclosures.FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For models this small a second thread only waits."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="session")

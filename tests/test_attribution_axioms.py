@@ -1,6 +1,5 @@
 """What attributions must keep to: completeness, dummy, symmetry, linearity; sampled values the exact ones."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -17,17 +16,10 @@ from recsys_core.ranker.blocks import SasrecBlock
 from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.transformer import TransformerRanker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COMPLETE: list[Method] = ["integrated-gradients", "shapley-sampling", "shapley-exact"]
 BY_GRADIENTS: list[Method] = ["integrated-gradients", "gradient-x-input", "gradient-shap"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(params=list(NEURAL))

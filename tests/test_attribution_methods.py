@@ -1,7 +1,6 @@
 """Every method of attribution against Captum, or against what it must be by its definition."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,20 +19,13 @@ from recsys_core.explain.twin import KeptGelu, twin
 from recsys_core.ranker.neighbours import fit_item_knn
 from recsys_core.ranker.neural import HistoryBatch, NeuralRanker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FloatArray = NDArray[np.float64]
 HISTORY = np.array([3, 1, 4, 1, 9], dtype=np.int64)
 QUESTION = Question(HISTORY, 7, np.unique(HISTORY))
 OTHERS = random_histories(seed=5, n=30, n_items=N_ITEMS, longest=9)
 PROMISE_A_SUM: list[Method] = ["integrated-gradients", "shapley-sampling", "shapley-exact"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(params=list(NEURAL))

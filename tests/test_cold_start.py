@@ -1,7 +1,5 @@
 """Items that nobody has touched, and people of whom nothing has happened."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -24,19 +22,12 @@ from recsys_core.ranker.slices import are_cold
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import Callbacks, Recipe, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 N_ITEMS = 20  # 1 to 10 are of one kind, 11 to 20 of another
 NOTHING = np.zeros(0, dtype=np.int64)
 KINDS = ("transformer", "fusion", "hybrid")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def texts_of(kinds: list[int], seed: int) -> torch.Tensor:

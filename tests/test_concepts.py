@@ -1,7 +1,5 @@
 """Concepts that move a score are found, sets that mean nothing aren't, and the figures are those by hand."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,16 +32,10 @@ from recsys_core.ranker.neighbours import fit_item_knn
 from recsys_core.ranker.neural import HistoryBatch, ItemVectors, NeuralRanker
 from recsys_core.store.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS, SIZE = 60, 6
 PLANTED = np.arange(1, 16)  # items whose vectors point along the first axis
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 class MeanRanker(NeuralRanker):

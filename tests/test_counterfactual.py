@@ -22,17 +22,10 @@ from recsys_core.ranker.neighbours import fit_ease, fit_item_knn, fit_transition
 from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.protocol import Ranker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS = 25
 LEARNED_FROM = random_histories(seed=1, n=80, n_items=N_ITEMS, longest=12)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def recurrent(_: Histories, n_items: int) -> RecurrentRanker:

@@ -1,6 +1,6 @@
 """A cross-encoder reads: its packed rows against pairs read one by one, its scores, and its lists."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,9 @@ from recsys_core.ranker.cross_encoder import CAP, CrossEncoderRanker
 from recsys_core.ranker.pair_rows import CANDIDATES_A_ROW, ItemTokens, pair_rows
 from recsys_core.ranker.top_k import mask_seen, top_k
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KIT_CASE = Case("cross-encoder", untrained, loaded, tolerance=1e-5)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])

@@ -1,7 +1,6 @@
 """What is known of events beside their items: read, merged, carried along, removed, learned from."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,18 +22,11 @@ from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import Callbacks, Recipe, train
 from recsys_core.trainer.windows import batches, cut_windows
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 NAN = math.nan
 EVERYTHING = EventKinds(n_types=3, strength=True, time=True)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def events_of(**columns: list[str] | list[float]) -> pd.DataFrame:

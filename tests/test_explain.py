@@ -1,7 +1,6 @@
 """What a history item adds to a score: exact sums, integrated gradients against Captum, leave-one-out."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -23,17 +22,10 @@ from recsys_core.ranker.protocol import Ranker
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS = 15
 LEARNED_FROM = random_histories(seed=1, n=60, n_items=N_ITEMS, longest=12)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def ask(history: list[int], item_number: int, seen: list[int] | None = None) -> Question:

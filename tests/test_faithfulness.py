@@ -1,7 +1,5 @@
 """Faithfulness figures by hand, and the badge: earned by the truth, lost by anything made up."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -17,16 +15,9 @@ from recsys_core.ranker.neighbours import WHOLE_HISTORY, NeighbourRanker
 from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.transformer import TransformerRanker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS = 30
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def ask(history: list[int], item_number: int) -> Question:

@@ -1,7 +1,5 @@
 """Which examples taught a score: against autograd, by hand, and by leaving them out and training again."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -22,16 +20,9 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.store.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS = 15
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def ask(history: list[int], item_number: int) -> Question:

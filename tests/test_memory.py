@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,18 +34,12 @@ from recsys_core.trainer.memory import (
 )
 from recsys_core.trainer.recipe import Callbacks, Recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 RECIPE = Recipe(1, 1, batch_size=32, learning_rate=0.01, weight_decay=0.0, seed=0, precision="fp32")
 FACTOR = 1.6  # that the estimate may be away from the measured peak, either way
 ESTIMATE = MemoryEstimate(2**30, 2**30, 2**30, 6 * 2**30, 2**30, 2**20)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def new_ranker(n_items: int) -> NeuralRanker:

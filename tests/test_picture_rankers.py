@@ -1,6 +1,5 @@
 """Rankers that know items by their pictures: drawn discs, a tiny vision encoder, from a file to a reason."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,8 @@ from recsys_core.ranker.registry import new_neural_ranker, ranker_of
 from recsys_core.store.workspace import Workspace
 from recsys_core.trainer.loop import Callbacks, Recipe, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 N_ITEMS = 20  # 1 to 10 have pictures of one kind, 11 to 20 of another
 SIZES = {"embedding_size": 8, "max_length": 8, "dropout": 0}
@@ -42,15 +43,6 @@ SETTINGS = {
     "hybrid": HybridSettings(**SIZES),
     "lstm": LstmSettings(**SIZES),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def pictures() -> torch.Tensor:

@@ -1,7 +1,6 @@
 """The stages from training to explanation on a tiny shop, ranker by ranker."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,19 +28,12 @@ from recsys_core.ranker.popularity import fit_popularity
 from recsys_core.ranker.registry import fit_counting_ranker
 from recsys_core.ranker.wishes import recommend_for_wish
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 LETTERS = "abcdefghijklmnopqrst"
 SMALL = ["epochs=2", "embedding_size=8", "n_blocks=1", "max_length=10", "encoder=none"]
 SHORT = ["steps=2", "batch_size=2", "negatives=2", "max_length=2", "depth=3"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

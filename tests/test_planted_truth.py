@@ -1,10 +1,7 @@
 """Where one known item decides, explanations put it first; where a model forgot, they lose the badge."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 from hand_made import WeightedSum, small_transformer
 from planted import decided_by_the_key, history_with_a_key, keyed_transformer
 
@@ -17,16 +14,9 @@ from recsys_core.explain.randomisation import randomised_copy
 from recsys_core.explain.scoring import Question
 from recsys_core.ranker.transformer import TransformerRanker
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_ITEMS = 30
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """People's profiles: each column by hand, and rankers that read them."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -25,19 +24,12 @@ from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.drawn_softmax import softmax_over_drawn
 from recsys_core.trainer.losses import softmax_over_candidates
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 DAY = 86_400.0
 KINDS: tuple[type[FusionRanker] | type[HybridRanker], ...] = (FusionRanker, HybridRanker)
 TEXTS = torch.randn(8, 5, generator=torch.Generator().manual_seed(1)).half()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Ratings: what `squared-error` teaches, and how far from people's ratings a score ends up."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,14 +22,7 @@ from recsys_core.ranker.ratings import mean_rating, rating_errors
 from recsys_core.trainer.objective import LossChoice, Objective
 from recsys_core.trainer.windows import batches, cut_windows
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rated(ratings: dict[str, list[float]]) -> Dataset:

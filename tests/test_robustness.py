@@ -1,7 +1,5 @@
 """Explanations lose what the weights lose, and stay where little changes."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -25,14 +23,7 @@ from recsys_core.explain.stability import (
 from recsys_core.ranker.lstm import RecurrentRanker
 from recsys_core.ranker.transformer import TransformerRanker
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ask(history: list[int], item_number: int) -> Question:

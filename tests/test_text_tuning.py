@@ -1,7 +1,6 @@
 """Fine-tuning a text encoder on histories: what comes nearer, what may change, and what is kept."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -31,18 +30,11 @@ from recsys_core.trainer.text_tuning import (
     with_adapters,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 WORDS = [f"{letter}{number}" for letter in "abcd" for number in range(5)]
 GROUP = np.repeat(np.arange(4), 5)  # which items are touched together; no word is shared
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def group_histories(n: int = 60) -> Histories:

@@ -1,6 +1,5 @@
 """From items to words: sums at each level, merging of tokens, n-grams exactly, and what has no words."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -27,6 +26,8 @@ from recsys_core.ranker.popularity import PopularityRanker
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.store.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TITLES = [
     "red wine and cheese",
     "blue cheese",
@@ -41,15 +42,6 @@ WORDS = sorted({word for title in TITLES for word in title.split()})
 TINY = ("epochs=1", "max_length=5", "embedding_size=8", "n_blocks=1", "n_heads=1")
 HISTORY = np.array([3, 1, 2])
 QUESTION = Question(HISTORY, 7, HISTORY)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

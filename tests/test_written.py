@@ -1,6 +1,5 @@
 """What people wrote at the events of their history: who reads it, what it may know, and what it adds."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,21 +28,14 @@ from recsys_core.ranker.registry import new_neural_ranker, ranker_of
 from recsys_core.trainer.loop import train
 from recsys_core.trainer.recipe import Callbacks, Recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU, N_ITEMS, N_TEXTS = torch.device("cpu"), 12, 4
 SIZES = {"embedding_size": 16, "max_length": 8, "dropout": 0.0, "encoder": "none"}
 SETTINGS: dict[str, NeuralSettings] = {
     "transformer": TransformerSettings(n_blocks=1, **SIZES),  # pyright: ignore[reportArgumentType]
     "fusion": FusionSettings(**SIZES | {"item_id": True}),  # pyright: ignore[reportArgumentType]
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For models this small a second thread only waits."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def new_ranker(kind: str, reads: bool = True) -> NeuralRanker:
