@@ -31,7 +31,7 @@ SLOW_FILES = (
     *("test_cli_training", "test_leakage_command", "test_encoder_int8", "test_rating_audit", "test_cohorts"),
     *("test_group_objectives", "test_app_frame", "test_comparisons", "test_cli_reasons", "test_app_words"),
     *("test_app_concepts", "test_app_refusals", "test_app_lists", "test_differencing", "test_no_raw_ids"),
-    *("test_app_fairness_causes", "test_app_fairness_checks", "test_app_fairness_items"),
+    *("test_app_fairness_causes", "test_app_fairness_checks", "test_app_fairness_items", "test_two_at_once"),
 )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from recsys_core.actions.audit_questions import audited_users, audited_values
-from recsys_core.actions.disclosures import keep_shown, shown_before
+from recsys_core.actions.audit_records import keep_audited
+from recsys_core.actions.disclosures import shown_before
 from recsys_core.actions.evidence import evidence_of
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import open_model
@@ -47,10 +48,9 @@ def audit_model(
     """
     dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
     earlier = shown_before(workspace, dataset_id) if workspace else ()
-    values = audited_values(model, settings.metrics)
-    result = audit(values, audited_users(model.data), settings, earlier)
-    if workspace:
-        keep_shown(workspace, dataset_id, result.shown)
+    values, users = audited_values(model, settings.metrics), audited_users(model.data)
+    result = audit(values, users, settings, earlier)
+    keep_audited(workspace, dataset_id, values, users, settings, earlier, result.shown)
     return result
 
 

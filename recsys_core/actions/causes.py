@@ -8,7 +8,7 @@ import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audits import audit_model
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answers
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.errors import DataError
@@ -185,8 +185,7 @@ def worst_subgroup_of(
             return False
 
     found = find_worst_subgroup(values, data.users, search, may_be_told)
-    for answer, hidden in told(found.conditions):
-        record_answer(workspace, model.data, answer, hidden)
+    record_answers(workspace, model.data, told(found.conditions), users)
     return found
 
 

@@ -8,7 +8,7 @@ records of their own too: beside a whole audit, what a half leaves is as large a
 """
 
 from binascii import Error as Base64Error
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -34,6 +34,7 @@ About = Literal[
     "attributions",
 ]
 RECORDS: tuple[About, ...] = get_args(About)
+Decided = Sequence[tuple[About, Sequence[Shown]]]
 _RECORD = TypeAdapter(tuple[Shown, ...])
 
 
@@ -58,12 +59,66 @@ def keep_shown(workspace: Workspace, dataset_id: str, shown: Sequence[Shown], ab
     Raises:
         StoreError: the record can't be read or written.
     """
+    with workspace.catalogue.write():
+        _add(workspace, dataset_id, shown, about)
+
+
+def keep_decided(workspace: Workspace | None, dataset_id: str, decide: Callable[[], Decided]) -> None:
+    """Keeps what somebody decides to show, once nothing was shown between the decision and this.
+
+    Jobs run beside each other, and a decision can take a while. So it is made without the lock, and made
+    again if the records have grown meanwhile.
+
+    Args:
+        workspace: whose records; None = there are none, and one decision is enough.
+        dataset_id: whose people.
+        decide: reads the records and says what may be shown; what it raises leaves them as they are.
+
+    Raises:
+        StoreError: a record can't be read or written.
+    """
+    while True:
+        before = None if workspace is None else _all_shown(workspace, dataset_id)
+        decided = decide()
+        if workspace is None:
+            return
+        with workspace.catalogue.write():
+            if _all_shown(workspace, dataset_id) == before:
+                for about, shown in decided:
+                    _add(workspace, dataset_id, shown, about)
+                return
+
+
+def _all_shown(workspace: Workspace, dataset_id: str) -> list[tuple[Shown, ...]]:
+    return [shown_before(workspace, dataset_id, about) for about in RECORDS]
+
+
+def _add(workspace: Workspace, dataset_id: str, shown: Sequence[Shown], about: About) -> None:
+    """Adds to the record, for whoever has the lock of the catalogue, whatever the process or the machine."""
     before = shown_before(workspace, dataset_id, about)
     together = tuple(dict.fromkeys([*before, *shown]))
     if len(together) > len(before):
         path = _path(workspace, dataset_id, about)
         path.parent.mkdir(exist_ok=True)
         write_json(path, _RECORD.dump_python(together, mode="json"))
+
+
+def refuse_more(given: Mapping[str, frozenset[str]], now: Mapping[str, frozenset[str]], minimum: int) -> None:
+    """Refuses an answer that hides less than it would have to by now.
+
+    Args:
+        given: the groups of each attribute that the answer hides.
+        now: those that it would have to hide.
+        minimum: fewest people that may be shown.
+
+    Raises:
+        DataError: something else was shown while the answer was worked out.
+    """
+    if any(now[name] - given[name] for name in now):
+        raise DataError(
+            "while this was worked out, another answer was shown, beside which it would tell of fewer than "
+            f"{minimum} people. Ask again"
+        )
 
 
 def shown_record(shown: Sequence[Shown]) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users
-from recsys_core.actions.disclosures import keep_shown, shown_before
+from recsys_core.actions.audit_records import keep_audited
+from recsys_core.actions.disclosures import shown_before
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import with_threshold
 from recsys_core.actions.reasons import explain_item
@@ -88,10 +89,10 @@ def audit_explanations(
     earlier = shown_before(workspace, dataset_id, "explanations") if workspace else ()
     asked = with_threshold(settings, workspace)
     audits = {name: audit(table[name], users, replace(asked, metric=name), earlier) for name in MEASURES}
-    if workspace:
-        keep_shown(
-            workspace, dataset_id, audits[MEASURES[0]].shown, "explanations"
-        )  # of all, the same people
+    first = MEASURES[0]  # all are about the same people, and show the same groups
+    asked = replace(asked, metric=first)
+    shown = audits[first].shown
+    keep_audited(workspace, dataset_id, table[first], users, asked, earlier, shown, "explanations")
     progress(1.0, "Done")
     return ExplanationParity(method, len(table), audits)
 

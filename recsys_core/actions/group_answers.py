@@ -1,6 +1,6 @@
 """Group figures outside of audits: held against what was shown of the same data set before, and recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.disclosures import About, keep_shown, shown_before
+from recsys_core.actions.disclosures import About, Decided, keep_decided, refuse_more, shown_before
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.data.split import histories
 from recsys_core.errors import DataError
 from recsys_core.fairness.disclosure import EVERYBODY, Conditions, Members, Shown, hidden_beside, packed
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.store.workspace import Workspace
+
+HiddenGroups = Mapping[str, frozenset[str]]  # of each attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,24 @@ def disclose(
             the difference from an earlier answer; nothing is recorded then.
     """
     answer = GroupAnswer(members, tuple(by), about, formed)
-    hidden = hidden_in(workspace, data, answer)
-    record_answer(workspace, data, answer, hidden)
+    return disclose_answer(workspace, data, answer, audited_users(data))
+
+
+def disclose_answer(
+    workspace: Workspace | None, data: LoadedDataset, answer: GroupAnswer, users: pd.DataFrame
+) -> dict[str, frozenset[str]]:
+    """The groups that an answer may not show; that it shows the others is recorded.
+
+    Raises:
+        DataError: as `disclose`.
+    """
+    hidden = dict[str, frozenset[str]]()
+
+    def decide() -> Decided:
+        hidden.update(hidden_in(workspace, data, answer, users))
+        return [_shown(answer, hidden)]
+
+    keep_decided(workspace, data.record.id, decide)
     return hidden
 
 
@@ -90,15 +108,54 @@ def hidden_in(
 
 
 def record_answer(
-    workspace: Workspace | None, data: LoadedDataset, answer: GroupAnswer, hidden: dict[str, frozenset[str]]
+    workspace: Workspace | None,
+    data: LoadedDataset,
+    answer: GroupAnswer,
+    hidden: HiddenGroups,
+    users: pd.DataFrame | None = None,
 ) -> None:
-    """Keeps that an answer was shown, all but its hidden groups.
+    """Keeps that an answer is shown, all but its hidden groups; to be called before it is.
 
     Raises:
+        DataError, StoreError: as `record_answers`.
+    """
+    record_answers(workspace, data, [(answer, hidden)], users)
+
+
+def record_answers(
+    workspace: Workspace | None,
+    data: LoadedDataset,
+    answers: Sequence[tuple[GroupAnswer, HiddenGroups]],
+    users: pd.DataFrame | None = None,
+) -> None:
+    """Keeps that some answers are shown, all but the hidden groups of each: all of them, or none.
+
+    Whatever was shown since somebody asked `hidden_in` counts: jobs run beside each other.
+
+    Args:
+        workspace: whose record it is; None = there is none.
+        data: whose people.
+        answers: what is going to be shown, and the groups that it hides.
+        users: as for `hidden_in`.
+
+    Raises:
+        DataError: by now an answer would have to be refused, or to hide more.
         StoreError: the record can't be written.
     """
     if workspace is None:
         return
+    table = audited_users(data) if users is None else users
+
+    def decide() -> Decided:
+        for answer, hidden in answers:
+            refuse_more(hidden, hidden_in(workspace, data, answer, table), minimum_group(workspace))
+        return [_shown(answer, hidden) for answer, hidden in answers]
+
+    keep_decided(workspace, data.record.id, decide)
+
+
+def _shown(answer: GroupAnswer, hidden: HiddenGroups) -> tuple[About, list[Shown]]:
+    """The record of an answer that hides these groups."""
     people = packed(answer.members)
     formed = "" if answer.formed is None else packed(answer.formed)
     shown = [
@@ -114,7 +171,7 @@ def record_answer(
         )
         for name in answer.by or (EVERYBODY,)
     ]
-    keep_shown(workspace, data.record.id, shown, answer.about)
+    return answer.about, shown
 
 
 def refuse_few(workspace: Workspace | None, n: int) -> None:

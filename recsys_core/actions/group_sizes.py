@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, record_answer
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, record_answers
 from recsys_core.errors import DataError
 from recsys_core.fairness.groups import forms_groups
 from recsys_core.store.workspace import Workspace
@@ -32,6 +32,5 @@ def hidden_sizes(workspace: Workspace | None, data: LoadedDataset) -> dict[str, 
             continue
     for _, found in held:
         hidden = {name: hidden[name] | found[name] for name in attributes}
-    for answer, _ in held:
-        record_answer(workspace, data, answer, hidden)
+    record_answers(workspace, data, [(answer, hidden) for answer, _ in held])
     return hidden

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users
-from recsys_core.actions.disclosures import keep_shown, shown_before
+from recsys_core.actions.audit_records import keep_audited
+from recsys_core.actions.disclosures import shown_before
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import with_threshold
 from recsys_core.data.dataset import FloatArray
@@ -56,10 +57,11 @@ def attack_membership(
     dataset_id = model.data.record.id
     earlier = shown_before(workspace, dataset_id, METRIC) if workspace else ()
     asked = replace(with_threshold(settings, workspace), metric=METRIC)
-    result = audit(values, audited_users(model.data), asked, earlier)
-    if workspace:
-        keep_shown(workspace, dataset_id, result.shown, METRIC)
-    return Membership(result, float(np.nanmean(membership_wins(plain, data, split))))
+    users = audited_users(model.data)
+    result = audit(values, users, asked, earlier)
+    popularity = float(np.nanmean(membership_wins(plain, data, split)))
+    keep_audited(workspace, dataset_id, values, users, asked, earlier, result.shown, METRIC)
+    return Membership(result, popularity)
 
 
 def membership_json(found: Membership) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answer
+from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answers
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.data.dataset import IntArray
 from recsys_core.errors import DataError
@@ -102,9 +102,12 @@ def halves_shown(
 
 
 def record_halves(workspace: Workspace | None, model: LoadedModel, shown: HalvesShown) -> None:
-    """Keeps that all but the hidden groups of both halves were shown."""
-    for answer in shown.answers:
-        record_answer(workspace, model.data, answer, shown.hidden)
+    """Keeps that all but the hidden groups of both halves are shown; to be called before they are.
+
+    Raises:
+        DataError: beside what was shown since, they would tell of a few people.
+    """
+    record_answers(workspace, model.data, [(answer, shown.hidden) for answer in shown.answers])
 
 
 def _groups(labels: pd.Series, fitting: IntArray, showing: IntArray, by: str) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys_core.actions.audit_records import keep_audited
 from recsys_core.actions.data import open_dataset
-from recsys_core.actions.disclosures import keep_shown, shown_before
+from recsys_core.actions.disclosures import shown_before
 from recsys_core.data.mapping import Mapping
 from recsys_core.data.rated_predictions import read_predictions
 from recsys_core.fairness.people import AuditedPeople, audited_people
@@ -59,9 +60,10 @@ def audit_predictions(
     rows = read.rows[read.rows["user_id"].isin(users["user_id"])]
     errors = (rows["prediction"] - rows["rating"]).abs()
     values = errors.groupby(rows["user_id"]).mean()
-    people = audited_people(values, users, settings, shown_before(workspace, opened.record.id))
+    earlier = shown_before(workspace, opened.record.id)
+    people = audited_people(values, users, settings, earlier)
     gaps = audit_ratings(_ratings(rows, values.index), _groupings(people, by), n_shuffles, seed)
-    keep_shown(workspace, opened.record.id, people.shown)
+    keep_audited(workspace, opened.record.id, values, users, settings, earlier, people.shown)
     n_set_aside = read.n_set_aside + len(read.rows) - len(rows)
     return RatingAudit(len(rows), len(values), n_set_aside, float(errors.mean()), gaps)
 

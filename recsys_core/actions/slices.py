@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recsys_core.actions.audit_questions import audited_users
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, record_answer
+from recsys_core.actions.group_answers import GroupAnswer, disclose_answer
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.split import all_targets
 from recsys_core.ranker.evaluation import Evaluation
@@ -35,8 +35,7 @@ def shown_slices(
     members[all_targets(data.dataset, data.split, part).rows] = True
     kinds = tuple(kind for kind in SLICED_BY if users[kind][members].nunique() > 1)
     answer = GroupAnswer(members, kinds, "lists" if part == "test" else "validation")
-    hidden = hidden_in(workspace, data, answer, users)
-    record_answer(workspace, data, answer, hidden)
+    hidden = disclose_answer(workspace, data, answer, users)
     return found, frozenset(name for kind in kinds if hidden[kind] for name in SLICED_BY[kind])
 
 
