@@ -1,16 +1,20 @@
 """Two harmless requests whose difference is a handful of people: the second one is refused, or hides them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from app_workspace import BuiltWorkspace
 from command import Command
+from small_groups import person_id
 
 from recsys_core.actions import causes
+from recsys_core.actions.disclosures import shown_before
 from recsys_core.actions.group_answers import disclose, members_of
 from recsys_core.actions.group_sizes import hidden_sizes
+from recsys_core.actions.imported import import_recommendations
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.mitigation_people import drawn_halves, halves_shown
 from recsys_core.actions.models import evaluate_model, open_model
@@ -234,3 +238,38 @@ def test_an_audit_after_the_sizes_hides_what_they_would_tell(clubs: Command, wor
         cells = [row["n"] for row in audit if row["group"].startswith(gender) and not row["suppressed"]]
         assert size - sum(cells) >= 11
     assert hidden_sizes(workspace, data) == hidden
+
+
+@pytest.fixture
+def nearly_all(clubs: Command, workspace: Workspace, tmp_path: Path) -> str:
+    """Lists of everybody but three women of Harbour, imported as a model of their own."""
+    clubs.json("recommend", FIRST, "--all", "--k", "10", "--out", str(tmp_path / "lists.parquet"))
+    lists = pd.read_parquet(tmp_path / "lists.parquet")
+    missing = [person_id(number) for number in (0, 6, 12)]
+    lists[~lists["user_id"].isin(missing)].to_csv(tmp_path / "lists.csv", index=False)
+    dataset = open_model(workspace, FIRST).data.record.id
+    return import_recommendations(workspace, dataset, tmp_path / "lists.csv", "Nearly all").record.id
+
+
+def groups_shown(clubs: Command, model: str, by: str) -> set[str]:
+    rows = clubs.json("audit", model, "--by", by, "--draws", "200")["by_group"]
+    return {row["group"] for row in rows if not row["suppressed"]}
+
+
+def test_sizes_are_no_figures_so_that_lists_without_three_people_can_be_audited(
+    clubs: Command, workspace: Workspace, nearly_all: str
+):
+    data = open_model(workspace, FIRST).data
+    assert set(hidden_sizes(workspace, data)) == {"gender", "club", "town"}
+    assert shown_before(workspace, data.record.id) == ()
+    assert groups_shown(clubs, nearly_all, "gender") == set()
+    towns = groups_shown(clubs, nearly_all, "town")
+    assert len(towns) == 1 and "Harbour" not in towns
+
+
+def test_sizes_after_an_audit_without_three_people_are_not_those_that_tell_of_them(
+    clubs: Command, workspace: Workspace, nearly_all: str
+):
+    assert groups_shown(clubs, nearly_all, "gender") == {"F", "M"}
+    hidden = hidden_sizes(workspace, open_model(workspace, FIRST).data)
+    assert hidden["gender"] == {"F", "M"} and hidden["town"] == frozenset()

@@ -7,7 +7,7 @@ import pandas as pd
 
 from recsys_core.actions.audit_records import keep_audited
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.disclosures import shown_before
+from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import lists_for_all
 from recsys_core.actions.preferences import with_threshold
@@ -104,7 +104,7 @@ def plan_model(
         ConfigError: no such metric.
     """
     dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
-    earlier = shown_before(workspace, dataset_id) if workspace else ()
+    earlier = held_against(workspace, dataset_id)
     values, users = audited_values(model, settings.metrics), audited_users(model.data)
     plans, shown = plan(values, users, settings, earlier)
     keep_audited(workspace, dataset_id, values, users, settings, earlier, shown)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from recsys_core.actions.disclosures import About, Decided, keep_decided, refuse_more, shown_before
+from recsys_core.actions.disclosures import About, Decided, held_against, keep_decided, refuse_more
 from recsys_core.fairness.disclosure import Shown
 from recsys_core.fairness.people import audited_people
 from recsys_core.fairness.result import AuditSettings
@@ -41,7 +41,7 @@ def keep_audited(
         return
 
     def decide() -> Decided:
-        now = shown_before(workspace, dataset_id, about)
+        now = held_against(workspace, dataset_id, about)
         if now != tuple(earlier):
             again = audited_people(values, users, settings, now).shown
             refuse_more(_hidden(shown), _hidden(again), settings.minimum_group)

@@ -7,7 +7,7 @@ from typing import Any
 
 from recsys_core.actions.audit_questions import audited_users, audited_values
 from recsys_core.actions.audit_records import keep_audited
-from recsys_core.actions.disclosures import shown_before
+from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.evidence import evidence_of
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import open_model
@@ -47,7 +47,7 @@ def audit_model(
         ConfigError: no such metric.
     """
     dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
-    earlier = shown_before(workspace, dataset_id) if workspace else ()
+    earlier = held_against(workspace, dataset_id)
     values, users = audited_values(model, settings.metrics), audited_users(model.data)
     result = audit(values, users, settings, earlier)
     keep_audited(workspace, dataset_id, values, users, settings, earlier, result.shown)

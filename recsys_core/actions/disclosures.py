@@ -9,6 +9,7 @@ records of their own too: beside a whole audit, what a half leaves is as large a
 
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -51,6 +52,23 @@ def shown_before(workspace: Workspace, dataset_id: str, about: About = "lists") 
         return _RECORD.validate_python(read_json(path))
     except ValidationError as error:
         raise StoreError(f"the record of what was shown can't be read: {error}") from error
+
+
+def held_against(workspace: Workspace | None, dataset_id: str, about: About = "lists") -> tuple[Shown, ...]:
+    """What an answer about a data set's people is held against: all that was shown of its kind, oldest first.
+
+    Beside figures of lists these are the sizes of groups too, because nearly the same people have lists.
+
+    Raises:
+        StoreError: as `shown_before`.
+    """
+    if workspace is None:
+        return ()
+    figures = shown_before(workspace, dataset_id, about)
+    if about != "lists":
+        return figures
+    sizes = shown_before(workspace, dataset_id, "sizes")
+    return (*figures, *(replace(one, only_sizes=True) for one in sizes))
 
 
 def keep_shown(workspace: Workspace, dataset_id: str, shown: Sequence[Shown], about: About = "lists") -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.audit_records import keep_audited
-from recsys_core.actions.disclosures import shown_before
+from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import with_threshold
 from recsys_core.actions.reasons import explain_item
@@ -86,7 +86,7 @@ def audit_explanations(
     index = pd.Index(data.users["user_id"].to_numpy()[drawn])
     table = pd.DataFrame(rows, index=index, columns=list(MEASURES)).dropna()
     users, dataset_id = audited_users(model.data), model.data.record.id
-    earlier = shown_before(workspace, dataset_id, "explanations") if workspace else ()
+    earlier = held_against(workspace, dataset_id, "explanations")
     asked = with_threshold(settings, workspace)
     audits = {name: audit(table[name], users, replace(asked, metric=name), earlier) for name in MEASURES}
     first = MEASURES[0]  # all are about the same people, and show the same groups

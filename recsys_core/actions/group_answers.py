@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.disclosures import About, Decided, keep_decided, refuse_more, shown_before
+from recsys_core.actions.disclosures import About, Decided, held_against, keep_decided, refuse_more
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.data.split import histories
 from recsys_core.errors import DataError
@@ -101,7 +101,7 @@ def hidden_in(
         DataError: as `disclose`.
     """
     table = audited_users(data) if users is None else users
-    before = shown_before(workspace, data.record.id, answer.about) if workspace else ()
+    before = held_against(workspace, data.record.id, answer.about)
     earlier = [one for one in before if one.topic == answer.topic]
     by, least = answer.by or (EVERYBODY,), minimum_group(workspace)
     return hidden_beside(earlier, table, answer.members, by, least, answer.formed, answer.conditions)

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
-from recsys_core.actions.group_answers import GroupAnswer, hidden_in, record_answers
-from recsys_core.errors import DataError
+from recsys_core.actions.disclosures import Decided, held_against, keep_decided
+from recsys_core.actions.preferences import minimum_group
+from recsys_core.fairness.disclosure import Shown, hidden_sizes_beside, packed
 from recsys_core.fairness.groups import forms_groups
 from recsys_core.store.workspace import Workspace
 
@@ -12,25 +14,20 @@ from recsys_core.store.workspace import Workspace
 def hidden_sizes(workspace: Workspace | None, data: LoadedDataset) -> dict[str, frozenset[str]]:
     """For each attribute that can form groups, those of hidden size; that the others are shown is recorded.
 
-    The sizes are of everybody. Audits are about nearly the same people, so that sizes are held against what
-    audits show, and audits from then on against the sizes.
+    The sizes are of everybody, and audits of those with held-out items, nearly the same people. So sizes are
+    held against what audits show, and audits from then on against the sizes.
     """
-    everybody = np.ones(data.dataset.n_users, dtype=np.bool_)
-    attributes = tuple(name for name in data.attributes if forms_groups(data.dataset.users, name))
-    if not attributes:
-        return {}
-    answers = [GroupAnswer(everybody, attributes, "sizes")]
-    audited = data.split.test_row >= 0
-    if audited.any():
-        answers.append(GroupAnswer(audited, attributes, formed=everybody))
-    hidden = dict.fromkeys(attributes, frozenset[str]())
-    held = list[tuple[GroupAnswer, dict[str, frozenset[str]]]]()
-    for answer in answers:
-        try:
-            held.append((answer, hidden_in(workspace, data, answer)))
-        except DataError:  # audits were of other people by a few, and are no measure of these
-            continue
-    for _, found in held:
-        hidden = {name: hidden[name] | found[name] for name in attributes}
-    record_answers(workspace, data, [(answer, hidden) for answer, _ in held])
+    users, n = audited_users(data), data.dataset.n_users
+    attributes = tuple(name for name in data.attributes if forms_groups(users, name))
+    people, audited = packed(np.ones(n, dtype=np.bool_)), data.split.test_row >= 0
+    hidden = dict[str, frozenset[str]]()
+
+    def decide() -> Decided:
+        earlier, least = held_against(workspace, data.record.id), minimum_group(workspace)
+        hidden.update(hidden_sizes_beside(earlier, users, attributes, least, audited))
+        shown = [Shown(name, (), tuple(sorted(own)), people, n) for name, own in hidden.items()]
+        return [("sizes", shown)]
+
+    if attributes:
+        keep_decided(workspace, data.record.id, decide)
     return hidden

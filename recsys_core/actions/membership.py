@@ -8,7 +8,7 @@ import pandas as pd
 
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.audit_records import keep_audited
-from recsys_core.actions.disclosures import shown_before
+from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import with_threshold
 from recsys_core.data.dataset import FloatArray
@@ -55,7 +55,7 @@ def attack_membership(
     values = _values(model, membership_wins(model.ranker, data, split))
     plain = fit_popularity(histories(data, split, "valid"), data.n_items)
     dataset_id = model.data.record.id
-    earlier = shown_before(workspace, dataset_id, METRIC) if workspace else ()
+    earlier = held_against(workspace, dataset_id, METRIC)
     asked = replace(with_threshold(settings, workspace), metric=METRIC)
     users = audited_users(model.data)
     result = audit(values, users, asked, earlier)

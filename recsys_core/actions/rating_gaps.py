@@ -9,7 +9,7 @@ import pandas as pd
 
 from recsys_core.actions.audit_records import keep_audited
 from recsys_core.actions.data import open_dataset
-from recsys_core.actions.disclosures import shown_before
+from recsys_core.actions.disclosures import held_against
 from recsys_core.data.mapping import Mapping
 from recsys_core.data.rated_predictions import read_predictions
 from recsys_core.fairness.people import AuditedPeople, audited_people
@@ -60,7 +60,7 @@ def audit_predictions(
     rows = read.rows[read.rows["user_id"].isin(users["user_id"])]
     errors = (rows["prediction"] - rows["rating"]).abs()
     values = errors.groupby(rows["user_id"]).mean()
-    earlier = shown_before(workspace, opened.record.id)
+    earlier = held_against(workspace, opened.record.id)
     people = audited_people(values, users, settings, earlier)
     gaps = audit_ratings(_ratings(rows, values.index), _groupings(people, by), n_shuffles, seed)
     keep_audited(workspace, opened.record.id, values, users, settings, earlier, people.shown)

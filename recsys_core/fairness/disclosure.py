@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
-from recsys_core.fairness.groups import UNKNOWN, group_labels
-from recsys_core.fairness.suppression import EarlierTable, hidden_groups
+from recsys_core.fairness.groups import UNKNOWN, forms_groups, group_labels
+from recsys_core.fairness.suppression import NOT_MEASURED, EarlierTable, hidden_groups
 
 Members = NDArray[np.bool_]
 Conditions = tuple[tuple[str, str], ...]
@@ -39,6 +39,8 @@ class Shown:
         formed: among whom numbers were cut into bins, written like `people`; "" = among those measured.
         conditions: attribute and group, all of which hold in a subgroup.
         topic: figures of different topics can't be subtracted from each other, such as scores of two items.
+        only_sizes: numbers of people alone were shown. They can't be subtracted from the figures of other
+            people, so these are not refused, but from their numbers.
     """
 
     by: str
@@ -49,6 +51,7 @@ class Shown:
     formed: str = ""
     conditions: Conditions = ()
     topic: str = ""
+    only_sizes: bool = False
 
     @property
     def members(self) -> Members:
@@ -78,9 +81,9 @@ def packed(members: Members) -> str:
 
 
 def same_people(shown: Sequence[Shown], members: Members) -> list[Shown]:
-    """What was shown of exactly these people."""
+    """The figures that were shown of exactly these people."""
     text = packed(members)
-    return [one for one in shown if one.people == text and one.n_rows == len(members)]
+    return [one for one in shown if one.people == text and one.n_rows == len(members) and not one.only_sizes]
 
 
 def labels_among(
@@ -137,8 +140,114 @@ def hidden_beside(
     everybody = {name: labels_among(table, users, name, conditions) for name in by}
     rows = np.flatnonzero(members)
     refuse_differences(shown, members, rows, list(labels.values()), minimum, everybody, conditions)
+    return hidden_given(shown, labels, people, users, members, minimum)
+
+
+def hidden_given(
+    shown: Sequence[Shown],
+    labels: Mapping[str, pd.Series],
+    people: pd.DataFrame,
+    users: pd.DataFrame,
+    members: Members,
+    minimum: int,
+) -> dict[str, frozenset[str]]:
+    """The groups that may not be shown beside figures of the same people and sizes of the groups of all.
+
+    Args:
+        shown: what was shown before, of the same table of people.
+        labels: [n_people] everybody's group by each attribute that would be shown.
+        people: one row for each of those measured.
+        users: the table of people.
+        members: [n_rows] which of the table are measured.
+        minimum: fewest people that may be shown or told apart.
+    """
     before = [one.table(people, users) for one in same_people(shown, members)]
-    return hidden_groups(labels, minimum, before)
+    sizes = [one for one in shown if one.only_sizes and one.n_rows == len(users)]
+    if not sizes:
+        return hidden_groups(labels, minimum, before)
+    measured = pd.Index(people["user_id"].astype(str))
+    ids = measured.union(pd.Index(users["user_id"].astype(str)), sort=False)
+    tables = {name: _among_all(own.set_axis(measured), ids) for name, own in labels.items()}
+    earlier = [EarlierTable(_among_all(own.labels.set_axis(measured), ids), own.hidden) for own in before]
+    earlier += [_table_among_all(one, users, ids) for one in sizes]
+    return hidden_groups(tables, minimum, earlier)
+
+
+def hidden_sizes_beside(
+    shown: Sequence[Shown],
+    users: pd.DataFrame,
+    by: Sequence[str],
+    minimum: int,
+    expected: Members,
+) -> dict[str, frozenset[str]]:
+    """The groups of all people whose sizes may not be shown, beside the figures that were shown of some.
+
+    Sizes that would forbid most audits to show the same groups are hidden already: audits tell more.
+
+    Args:
+        shown: figures and sizes that were shown before, of the same table of people.
+        users: the table of people.
+        by: the attributes whose groups would be shown.
+        minimum: fewest people that may be shown or told apart.
+        expected: [n_rows] whom audits are going to be about; nobody = that isn't known.
+
+    Raises:
+        DataError: an attribute can't form groups.
+    """
+    ids = pd.Index(users["user_id"].astype(str))
+    labels = {name: group_labels(users, name).astype(str).set_axis(ids) for name in by}
+    figures = [one for one in shown if one.n_rows == len(users) and not one.only_sizes]
+    sizes = [_table_among_all(one, users, ids) for one in shown if one.only_sizes]
+    told = [
+        [_table_among_all(one, users, ids) for one in figures if one.people == text]
+        for text in dict.fromkeys(one.people for one in figures)
+    ]
+    if expected.any() and not _is_refused(figures, labels, expected, minimum):
+        told.append(_expected_tables(shown, users, by, minimum, expected))
+    hidden = hidden_groups(labels, minimum, sizes)
+    while True:
+        before = hidden
+        for tables in told:
+            hidden = hidden_groups(labels, minimum, [*sizes, *tables], hidden)
+        if hidden == before:
+            return hidden
+
+
+def _is_refused(
+    shown: Sequence[Shown], labels: Mapping[str, pd.Series], members: Members, minimum: int
+) -> bool:
+    """Whether these people differ by a few from those whose figures were shown; the labels are of all."""
+    try:
+        own = [one[members] for one in labels.values()]
+        refuse_differences(shown, members, np.flatnonzero(members), own, minimum, labels)
+    except DataError:
+        return True
+    return False
+
+
+def _expected_tables(
+    shown: Sequence[Shown], users: pd.DataFrame, by: Sequence[str], minimum: int, expected: Members
+) -> list[EarlierTable]:
+    """What an audit of these people will show of the same attributes, if no sizes are in its way."""
+    people, ids = users[expected].reset_index(drop=True), pd.Index(users["user_id"].astype(str))
+    possible = {name: group_labels(people, name) for name in by if forms_groups(people, name)}
+    labels = {
+        name: _among_all(own.set_axis(people["user_id"].astype(str)), ids) for name, own in possible.items()
+    }
+    before = [_table_among_all(one, users, ids) for one in same_people(shown, expected)]
+    hidden = hidden_groups(labels, minimum, before)
+    return [*before, *(EarlierTable(own, hidden[name]) for name, own in labels.items())]
+
+
+def _table_among_all(one: Shown, users: pd.DataFrame, ids: "pd.Index[str]") -> EarlierTable:
+    """What somebody saw, with everybody else of these ids as not measured."""
+    table = one.table(users[one.members].reset_index(drop=True), users)
+    measured = pd.Index(users["user_id"].astype(str))[one.members]
+    return EarlierTable(_among_all(table.labels.set_axis(measured), ids), table.hidden)
+
+
+def _among_all(labels: pd.Series, ids: "pd.Index[str]") -> pd.Series:
+    return labels.astype(str).reindex(ids, fill_value=NOT_MEASURED)
 
 
 def refuse_differences(
@@ -165,15 +274,16 @@ def refuse_differences(
     Raises:
         DataError: how many people could be told apart, without naming the group.
     """
-    for text in dict.fromkeys(one.people for one in shown if one.n_rows == len(members)):
-        earlier = next(one.members for one in shown if one.people == text)
+    figures = [one for one in shown if one.n_rows == len(members) and not one.only_sizes]
+    for text in dict.fromkeys(one.people for one in figures):
+        earlier = next(one.members for one in figures if one.people == text)
         added, gone = members & ~earlier, earlier & ~members
         new = ~earlier[places]
         few = [int(side.sum()) for side in (added, gone)]
         few += [int(n) for one in labels for n in one[new].value_counts()]
         told = {
             one.by
-            for one in shown
+            for one in figures
             if one.people == text
             and not one.cohorts
             and (one.by != EVERYBODY or one.conditions == conditions)

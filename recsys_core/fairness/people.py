@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from recsys_core.errors import DataError
 from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.comparisons import GroupTable, check_reference
-from recsys_core.fairness.disclosure import Shown, packed, refuse_differences, same_people
+from recsys_core.fairness.disclosure import Shown, hidden_given, packed, refuse_differences
 from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.inference import gathered_places
 from recsys_core.fairness.result import AuditSettings
-from recsys_core.fairness.suppression import hidden_groups
 
 MOST_VALUES = 4096  # distinct values of a metric that tests and effect sizes tell apart
 
@@ -76,8 +75,7 @@ def audited_people(
     table = with_cohorts(users, settings.cohorts) if earlier else users
     everybody = {by: group_labels(table, by) for by in settings.by} if earlier else {}
     refuse_differences(earlier, members, places[in_table], known, settings.minimum_group, everybody)
-    before = [one.table(people, users) for one in same_people(earlier, members)]
-    hidden = hidden_groups(labels, settings.minimum_group, before)
+    hidden = hidden_given(earlier, labels, people, users, members, settings.minimum_group)
     return AuditedPeople(
         measured.to_numpy(dtype=np.float64),
         labels,
