@@ -16,7 +16,7 @@ from recsys_core.actions.group_answers import disclose, members_of
 from recsys_core.actions.group_sizes import hidden_sizes
 from recsys_core.actions.imported import import_recommendations
 from recsys_core.actions.loaded import LoadedModel
-from recsys_core.actions.mitigation_people import drawn_halves, halves_shown
+from recsys_core.actions.mitigation_people import drawn_halves, halves_of, halves_shown
 from recsys_core.actions.models import evaluate_model, open_model
 from recsys_core.actions.slices import shown_slices
 from recsys_core.fairness.disclosure import EVERYBODY, Shown, hidden_beside, packed
@@ -148,6 +148,17 @@ def test_a_side_effect_whose_group_is_small_in_the_other_half_is_hidden(workspac
     wing[fitting[5:14]] = "short"
     model = with_attribute(model, "wing", wing)
     assert halves_shown(workspace, model, ("wing",), 0).hidden["wing"] == frozenset()
+
+
+def test_of_two_rules_that_hide_groups_of_a_mitigation_one_is_left(workspace: Workspace):
+    model = open_model(workspace, "knn")
+    wing = np.full(240, "c", dtype=object)
+    for half in drawn_halves(model, 0):
+        wing[half[:5]], wing[half[5:30]], wing[half[30:60]] = "few", "a", "b"
+    model = with_attribute(model, "wing", wing)
+    assert halves_of(model, "wing", 0, frozenset(("few", "c"))).groups == ("a", "b")
+    hidden = halves_shown(workspace, model, ("wing",), 0).hidden["wing"]
+    assert "few" in hidden and len(hidden) == 2
 
 
 def test_mitigations_by_other_halves_are_refused_and_by_the_same_ones_are_not(clubs: Command):

@@ -11,7 +11,6 @@ from recsys_core.actions.loaded import LoadedModel
 from recsys_core.data.dataset import IntArray
 from recsys_core.errors import DataError
 from recsys_core.fairness.groups import UNKNOWN, group_labels
-from recsys_core.fairness.suppression import SMALLEST_GROUP, hidden_groups
 from recsys_core.store.workspace import Workspace
 
 FEWEST_IN_A_HALF = 20  # people of a group from which something is fitted for it
@@ -34,20 +33,20 @@ class Halves:
     codes: IntArray
 
 
-def halves_of(model: LoadedModel, by: str, seed: int, hidden: frozenset[str] = frozenset()) -> Halves:
+def halves_of(model: LoadedModel, by: str, seed: int, hidden: frozenset[str]) -> Halves:
     """Who chooses and who shows: everybody with held-out items, cut in two by the seed.
 
     Args:
         model: whose people.
         by: the attribute whose groups are compared.
         seed: of the halves.
-        hidden: groups that may not be shown beside what was shown before.
+        hidden: groups that may not be shown, as `halves_shown` says.
 
     Raises:
         DataError: an attribute that can't form groups, or fewer than two groups with people enough.
     """
     labels, (fitting, showing) = group_labels(model.data.dataset.users, by), drawn_halves(model, seed)
-    groups = [group for group in _groups(labels, fitting, showing, by) if group not in hidden]
+    groups = [group for group in _large_groups(labels, fitting, showing) if group not in hidden]
     if len(groups) < 2:
         raise DataError(
             f"{by} has fewer than 2 groups of {FEWEST_IN_A_HALF} people in each half of those who have "
@@ -110,14 +109,11 @@ def record_halves(workspace: Workspace | None, model: LoadedModel, shown: Halves
     record_answers(workspace, model.data, [(answer, shown.hidden) for answer in shown.answers])
 
 
-def _groups(labels: pd.Series, fitting: IntArray, showing: IntArray, by: str) -> list[str]:
-    """The groups that may be shown in each half and have people enough there."""
-    halves = [labels.iloc[people].reset_index(drop=True) for people in (fitting, showing)]
-    groups = [str(group) for group in labels.cat.categories if group != UNKNOWN]
-    for half in halves:
-        hidden = hidden_groups({by: half}, SMALLEST_GROUP)[by]
-        counts = half.astype(str).value_counts()
-        groups = [
-            group for group in groups if group not in hidden and int(counts.get(group, 0)) >= FEWEST_IN_A_HALF
-        ]
-    return groups
+def _large_groups(labels: pd.Series, fitting: IntArray, showing: IntArray) -> list[str]:
+    """The groups that have people enough in each half to fit something for them."""
+    counts = [labels.iloc[people].astype(str).value_counts() for people in (fitting, showing)]
+    return [
+        str(group)
+        for group in labels.cat.categories
+        if group != UNKNOWN and min(int(own.get(str(group), 0)) for own in counts) >= FEWEST_IN_A_HALF
+    ]
