@@ -17,6 +17,10 @@ class DataError(RecsysError):
     exit_code = 2
 
 
+class DifferenceError(DataError):
+    """An answer that would tell of a few people by its difference from an earlier one."""
+
+
 class ConfigError(RecsysError):
     """A setting doesn't exist, is out of bounds, or contradicts another one."""
 

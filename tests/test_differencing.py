@@ -173,6 +173,11 @@ def test_mitigations_by_other_halves_are_refused_and_by_the_same_ones_are_not(cl
     assert clubs.json(*words, "--by", "town", "--metric", "hr@10")["points"]
 
 
+def test_a_mitigation_by_no_attribute_is_refused_without_a_word_of_seeds(clubs: Command):
+    told = clubs.refusal("mitigate", "knn", "--by", "gendr", "--rerank", "popularity:0.3")
+    assert "'gendr' is not an attribute of the people; there are: " in told and "seed" not in told
+
+
 def test_slices_hide_what_a_group_shown_before_would_tell_of_them(workspace: Workspace):
     model = open_model(workspace, "knn")
     evaluation = evaluate_model(model, "test", 10)

@@ -9,7 +9,7 @@ import pandas as pd
 from recsys_core.actions.group_answers import GroupAnswer, hidden_in, members_of, record_answers
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.data.dataset import IntArray
-from recsys_core.errors import DataError
+from recsys_core.errors import DataError, DifferenceError
 from recsys_core.fairness.groups import UNKNOWN, group_labels
 from recsys_core.store.workspace import Workspace
 
@@ -84,8 +84,8 @@ def halves_shown(
     """What a mitigation by the halves of a seed may show of the groups of some attributes.
 
     Raises:
-        DataError: an attribute can't form groups, or a few people could be told apart by what was shown of
-            other halves.
+        DataError: an attribute can't form groups.
+        DifferenceError: a few people could be told apart by what was shown of other halves.
     """
     everybody = np.ones(model.data.dataset.n_users, dtype=np.bool_)
     halves = zip(("chooses", "shows"), drawn_halves(model, seed), strict=True)
@@ -95,8 +95,8 @@ def halves_shown(
     )
     try:
         found = [hidden_in(workspace, model.data, answer) for answer in answers]
-    except DataError as error:
-        raise DataError(f"{error}; or by the seed of the halves that were shown before") from error
+    except DifferenceError as error:
+        raise DifferenceError(f"{error}; or by the seed of the halves that were shown before") from error
     return HalvesShown(answers, {name: found[0][name] | found[1][name] for name in attributes})
 
 

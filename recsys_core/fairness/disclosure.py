@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsys_core.errors import DataError
+from recsys_core.errors import DifferenceError
 from recsys_core.fairness.cohorts import with_cohorts
 from recsys_core.fairness.groups import UNKNOWN, forms_groups, group_labels
 from recsys_core.fairness.suppression import NOT_MEASURED, EarlierTable, hidden_groups
@@ -131,8 +131,8 @@ def hidden_beside(
         conditions: attribute and group, of a subgroup.
 
     Raises:
-        DataError: an attribute can't form groups of these people, or the answer would tell a few of them
-            apart from those of an earlier one.
+        DataError: an attribute can't form groups of these people.
+        DifferenceError: the answer would tell a few of them apart from those of an earlier one.
     """
     people = users[members].reset_index(drop=True)
     among, table = (people, users) if formed is None else (users[formed], users[formed])
@@ -220,7 +220,7 @@ def _is_refused(
     try:
         own = [one[members] for one in labels.values()]
         refuse_differences(shown, members, np.flatnonzero(members), own, minimum, labels)
-    except DataError:
+    except DifferenceError:
         return True
     return False
 
@@ -272,7 +272,7 @@ def refuse_differences(
         conditions: of the subgroup, where one would be shown.
 
     Raises:
-        DataError: how many people could be told apart, without naming the group.
+        DifferenceError: how many people could be told apart, without naming the group.
     """
     figures = [one for one in shown if one.n_rows == len(members) and not one.only_sizes]
     for text in dict.fromkeys(one.people for one in figures):
@@ -290,7 +290,7 @@ def refuse_differences(
         }
         few += [int(n) for by, one in (table or {}).items() if by in told for n in one[gone].value_counts()]
         if any(0 < n < minimum for n in few):
-            raise DataError(
+            raise DifferenceError(
                 f"this would show {int(members.sum())} people after an earlier answer showed "
                 f"{int(earlier.sum())}; fewer than {minimum} people could be told apart by the difference. "
                 "Ask by metrics that the same people have, or about far fewer people"
