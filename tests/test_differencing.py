@@ -192,6 +192,20 @@ def test_slices_hide_what_a_group_shown_before_would_tell_of_them(workspace: Wor
     assert {"head items", "tail items"} <= shown_slices(model, evaluation, workspace)[1]
 
 
+@pytest.mark.parametrize("sliced_before", [False, True])
+def test_slices_are_no_attributes_that_an_audit_could_be_asked_by(clubs: Command, sliced_before: bool):
+    if sliced_before:
+        clubs.json("evaluate", FIRST, "--slices", "--k", "10")
+    audit = ("audit", FIRST, "--draws", "200", "--by")
+    for by in ("slice of people", "gendr"):
+        told = clubs.refusal(*audit, by)
+        assert "is not an attribute of the people; there are: gender, club, town, activity" in told
+        assert "slice of the catalogue" not in told
+        assert "slice of" not in clubs.refusal("compare", FIRST, "Second system", "--by", "gendr")
+    rows = clubs.json(*audit, "town")["by_group"]
+    assert {row["group"] for row in rows} == {"Harbour", "Hill", "Meadow"}
+
+
 def test_a_group_that_a_slice_would_tell_of_is_hidden_afterwards(workspace: Workspace):
     model = open_model(workspace, "knn")
     first = shown_slices(model, evaluate_model(model, "test", 10), workspace)

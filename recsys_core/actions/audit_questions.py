@@ -11,10 +11,14 @@ from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.loaded import LoadedModel
 from recsys_core.actions.models import lists_for_all
 from recsys_core.actions.preferences import with_threshold
+from recsys_core.actions.slice_columns import beside_slices
 from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError
+from recsys_core.fairness.cohorts import with_cohorts
+from recsys_core.fairness.disclosure import Shown
 from recsys_core.fairness.findings import AuditPlan
+from recsys_core.fairness.groups import attribute_names
 from recsys_core.fairness.planning import plan
 from recsys_core.fairness.result import AuditSettings
 from recsys_core.fairness.suppression import SMALLEST_GROUP
@@ -28,9 +32,9 @@ from recsys_core.metrics.taste import (
     popularity_bands,
     popularity_deviation,
 )
-from recsys_core.ranker.evaluation import Part, per_person_table
+from recsys_core.ranker.evaluation import per_person_table
 from recsys_core.ranker.rerank import category_shares
-from recsys_core.ranker.slices import COLD_BELOW, slices_of_people
+from recsys_core.ranker.slices import COLD_BELOW
 from recsys_core.store.workspace import Workspace
 
 ACTIVITY, MAINSTREAMNESS, COLD = "activity", "mainstreamness", "cold"
@@ -105,9 +109,9 @@ def plan_model(
     """
     dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
     earlier = held_against(workspace, dataset_id)
-    values, users = audited_values(model, settings.metrics), audited_users(model.data)
+    values, users = audited_values(model, settings.metrics), audit_table(model.data, settings, earlier)
     plans, shown = plan(values, users, settings, earlier)
-    keep_audited(workspace, dataset_id, values, users, settings, earlier, shown)
+    keep_audited(workspace, model.data, values, users, settings, earlier, shown)
     return plans
 
 
@@ -126,12 +130,11 @@ def audited_values(model: LoadedModel, metrics: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({metric: columns[metric].reindex(held_out) for metric in metrics})
 
 
-def audited_users(data: LoadedDataset, part: Part = "test") -> pd.DataFrame:
+def audited_users(data: LoadedDataset) -> pd.DataFrame:
     """The table of people with what follows from their histories; a column that is there already stays.
 
     `activity`: different items before the test target; `mainstreamness`: their mean share of people, in
-    percent; `cold`: "cold" under five different training items, else "warm". A column a kind of slice
-    (`SLICED_BY`) says in which slices of an evaluation of the part somebody is.
+    percent; `cold`: "cold" under five different training items, else "warm".
     """
     dataset, split = data.dataset, data.split
     known = histories(dataset, split, "test").without_repeats()
@@ -142,9 +145,22 @@ def audited_users(data: LoadedDataset, part: Part = "test") -> pd.DataFrame:
         MAINSTREAMNESS: np.where(np.isnan(mainstream), "", np.round(100 * mainstream, 3).astype(str)),
         COLD: np.where(trained.lengths < COLD_BELOW, "cold", "warm"),
     }
-    derived |= slices_of_people(dataset, split, part)
     new = {name: values for name, values in derived.items() if name not in dataset.users.columns}
     return dataset.users.assign(**new)
+
+
+def audit_table(data: LoadedDataset, settings: AuditSettings, earlier: Sequence[Shown]) -> pd.DataFrame:
+    """The table of people that an audit needs, also to be held against earlier answers by slices.
+
+    Raises:
+        DataError: an attribute or a group of a cohort doesn't exist.
+        ConfigError: a cohort can't be read.
+    """
+    users = audited_users(data)
+    askable = with_cohorts(users, settings.cohorts)
+    for by in settings.by:
+        attribute_names(askable, by)
+    return beside_slices(users, data, earlier)
 
 
 def _taste(model: LoadedModel, metrics: Sequence[str]) -> dict[str, "pd.Series[float]"]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import About, Decided, held_against, keep_decided, refuse_more
+from recsys_core.actions.slice_columns import beside_slices
 from recsys_core.fairness.disclosure import Shown
 from recsys_core.fairness.people import audited_people
 from recsys_core.fairness.result import AuditSettings
@@ -13,7 +15,7 @@ from recsys_core.store.workspace import Workspace
 
 def keep_audited(
     workspace: Workspace | None,
-    dataset_id: str,
+    data: LoadedDataset,
     values: pd.Series | pd.DataFrame,
     users: pd.DataFrame,
     settings: AuditSettings,
@@ -25,7 +27,7 @@ def keep_audited(
 
     Args:
         workspace: whose record it is; None = there is none.
-        dataset_id: whose people.
+        data: whose people.
         values: as the audit had them.
         users: as the audit had them.
         settings: of the audit.
@@ -41,13 +43,13 @@ def keep_audited(
         return
 
     def decide() -> Decided:
-        now = held_against(workspace, dataset_id, about)
+        now = held_against(workspace, data.record.id, about)
         if now != tuple(earlier):
-            again = audited_people(values, users, settings, now).shown
+            again = audited_people(values, beside_slices(users, data, now), settings, now).shown
             refuse_more(_hidden(shown), _hidden(again), settings.minimum_group)
         return [(about, shown)]
 
-    keep_decided(workspace, dataset_id, decide)
+    keep_decided(workspace, data.record.id, decide)
 
 
 def _hidden(shown: Sequence[Shown]) -> dict[str, frozenset[str]]:

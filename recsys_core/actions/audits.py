@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys_core.actions.audit_questions import audited_users, audited_values
+from recsys_core.actions.audit_questions import audit_table, audited_values
 from recsys_core.actions.audit_records import keep_audited
 from recsys_core.actions.disclosures import held_against
 from recsys_core.actions.evidence import evidence_of
@@ -48,9 +48,9 @@ def audit_model(
     """
     dataset_id, settings = model.data.record.id, with_threshold(settings, workspace)
     earlier = held_against(workspace, dataset_id)
-    values, users = audited_values(model, settings.metrics), audited_users(model.data)
+    values, users = audited_values(model, settings.metrics), audit_table(model.data, settings, earlier)
     result = audit(values, users, settings, earlier)
-    keep_audited(workspace, dataset_id, values, users, settings, earlier, result.shown)
+    keep_audited(workspace, model.data, values, users, settings, earlier, result.shown)
     return result
 
 

@@ -92,7 +92,7 @@ def audit_explanations(
     first = MEASURES[0]  # all are about the same people, and show the same groups
     asked = replace(asked, metric=first)
     shown = audits[first].shown
-    keep_audited(workspace, dataset_id, table[first], users, asked, earlier, shown, "explanations")
+    keep_audited(workspace, model.data, table[first], users, asked, earlier, shown, "explanations")
     progress(1.0, "Done")
     return ExplanationParity(method, len(table), audits)
 

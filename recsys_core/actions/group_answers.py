@@ -11,10 +11,11 @@ from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import About, Decided, held_against, keep_decided, refuse_more
 from recsys_core.actions.preferences import minimum_group
+from recsys_core.actions.slice_columns import beside_slices
 from recsys_core.data.split import histories
 from recsys_core.errors import DataError
 from recsys_core.fairness.disclosure import EVERYBODY, Conditions, Members, Shown, hidden_beside, packed
-from recsys_core.fairness.groups import UNKNOWN, group_labels
+from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
 from recsys_core.store.workspace import Workspace
 
 HiddenGroups = Mapping[str, frozenset[str]]  # of each attribute
@@ -103,6 +104,9 @@ def hidden_in(
     table = audited_users(data) if users is None else users
     before = held_against(workspace, data.record.id, answer.about)
     earlier = [one for one in before if one.topic == answer.topic]
+    for name in answer.by:
+        attribute_names(table, name)  # says which there are, slices not among them
+    table = beside_slices(table, data, earlier, "valid" if answer.about == "validation" else "test")
     by, least = answer.by or (EVERYBODY,), minimum_group(workspace)
     return hidden_beside(earlier, table, answer.members, by, least, answer.formed, answer.conditions)
 

@@ -6,6 +6,7 @@ from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.data import LoadedDataset
 from recsys_core.actions.disclosures import Decided, held_against, keep_decided
 from recsys_core.actions.preferences import minimum_group
+from recsys_core.actions.slice_columns import beside_slices
 from recsys_core.fairness.disclosure import Shown, hidden_sizes_beside, packed
 from recsys_core.fairness.groups import forms_groups
 from recsys_core.store.workspace import Workspace
@@ -24,7 +25,8 @@ def hidden_sizes(workspace: Workspace | None, data: LoadedDataset) -> dict[str, 
 
     def decide() -> Decided:
         earlier, least = held_against(workspace, data.record.id), minimum_group(workspace)
-        hidden.update(hidden_sizes_beside(earlier, users, attributes, least, audited))
+        table = beside_slices(users, data, earlier)
+        hidden.update(hidden_sizes_beside(earlier, table, attributes, least, audited))
         shown = [Shown(name, (), tuple(sorted(own)), people, n) for name, own in hidden.items()]
         return [("sizes", shown)]
 

@@ -60,7 +60,7 @@ def attack_membership(
     users = audited_users(model.data)
     result = audit(values, users, asked, earlier)
     popularity = float(np.nanmean(membership_wins(plain, data, split)))
-    keep_audited(workspace, dataset_id, values, users, asked, earlier, result.shown, METRIC)
+    keep_audited(workspace, model.data, values, users, asked, earlier, result.shown, METRIC)
     return Membership(result, popularity)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys_core.actions.audit_questions import audit_table
 from recsys_core.actions.audit_records import keep_audited
 from recsys_core.actions.data import open_dataset
 from recsys_core.actions.disclosures import held_against
+from recsys_core.actions.preferences import with_threshold
 from recsys_core.data.mapping import Mapping
 from recsys_core.data.rated_predictions import read_predictions
 from recsys_core.fairness.people import AuditedPeople, audited_people
@@ -55,15 +57,15 @@ def audit_predictions(
         ConfigError: a setting out of bounds.
     """
     opened = open_dataset(workspace, dataset)
-    read, users = read_predictions(path, mapping), opened.dataset.users
-    settings = AuditSettings(by, METRIC, seed=seed)
+    settings = with_threshold(AuditSettings(by, METRIC, seed=seed), workspace)
+    earlier = held_against(workspace, opened.record.id)
+    read, users = read_predictions(path, mapping), audit_table(opened, settings, earlier)
     rows = read.rows[read.rows["user_id"].isin(users["user_id"])]
     errors = (rows["prediction"] - rows["rating"]).abs()
     values = errors.groupby(rows["user_id"]).mean()
-    earlier = held_against(workspace, opened.record.id)
     people = audited_people(values, users, settings, earlier)
     gaps = audit_ratings(_ratings(rows, values.index), _groupings(people, by), n_shuffles, seed)
-    keep_audited(workspace, opened.record.id, values, users, settings, earlier, people.shown)
+    keep_audited(workspace, opened, values, users, settings, earlier, people.shown)
     n_set_aside = read.n_set_aside + len(read.rows) - len(rows)
     return RatingAudit(len(rows), len(values), n_set_aside, float(errors.mean()), gaps)
 

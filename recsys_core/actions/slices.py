@@ -8,6 +8,7 @@ import numpy as np
 from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.group_answers import GroupAnswer, disclose_answer
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.slice_columns import with_slices
 from recsys_core.data.split import all_targets
 from recsys_core.ranker.evaluation import Evaluation
 from recsys_core.ranker.slices import SLICED_BY, Slice, evaluate_slices
@@ -30,7 +31,7 @@ def shown_slices(
     data, part = model.data, evaluation.part
     names = [f"{name}@{evaluation.k}" for name in SLICE_METRICS]
     found = evaluate_slices(data.dataset, data.split, evaluation, names)
-    users = audited_users(data, part)
+    users = with_slices(audited_users(data), data, part)
     members = np.zeros(len(users), dtype=np.bool_)
     members[all_targets(data.dataset, data.split, part).rows] = True
     kinds = tuple(kind for kind in SLICED_BY if users[kind][members].nunique() > 1)
