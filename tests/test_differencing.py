@@ -11,6 +11,7 @@ from command import Command
 from small_groups import person_id
 
 from recsys_core.actions import causes
+from recsys_core.actions.concepts import find_concepts
 from recsys_core.actions.disclosures import shown_before
 from recsys_core.actions.group_answers import disclose, members_of
 from recsys_core.actions.group_sizes import hidden_sizes
@@ -67,6 +68,15 @@ def test_concepts_of_two_items_have_nothing_that_could_be_subtracted(own_shop: B
 def test_concepts_of_ten_people_are_refused(own_shop: BuiltWorkspace):
     told = Command(own_shop.home).refusal("concepts", own_shop.transformer, "--people", "10")
     assert "fewer than 11 people, of whom nothing is shown" in told
+
+
+def test_people_of_unknown_group_are_no_group_that_concepts_leave_untested(own_shop: BuiltWorkspace):
+    model = open_model(Workspace.open(own_shop.home), own_shop.transformer)
+    wing = np.resize(["a", "b", "b"], model.data.dataset.n_users).astype(object)
+    wing[:4] = ""
+    report = find_concepts(with_attribute(model, "wing", wing), by="wing")
+    groups = {name for name, _ in report.not_tested if name.startswith("wing=")}
+    assert groups and groups <= {"wing=a", "wing=b"}
 
 
 def test_tests_of_explanations_are_not_shown_of_one_person_more_or_of_a_small_cohort(clubs: Command):

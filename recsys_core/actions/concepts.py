@@ -45,8 +45,9 @@ def find_concepts(
         workspace: whose record of what was shown counts, and is added to.
 
     Raises:
-        DataError: there is no such attribute, or it can't form groups; fewer than 11 people have two items of
-            history, or a few of them could be told apart by what was shown of others before.
+        DataError: there is no such attribute, or it can't form groups; fewer people than may be shown (11, or
+            the workspace's privacy threshold) have two items of history, or a few of them could be told apart
+            by what was shown of others before.
         NotFoundError: there is no such item.
         ConfigError: the ranker has no vectors of items, or a concept no words, or there is no concept.
     """
@@ -60,7 +61,7 @@ def find_concepts(
     groups = {} if by is None else _groups(model, by, drawn)
     answer = _answer(model, drawn, by, item_id)
     hidden = hidden_in(workspace, model.data, answer)
-    not_shown = [_name(by, group) for group in sorted(hidden[by])] if by else []
+    not_shown = [_name(by, group) for group in sorted(hidden[by] - {UNKNOWN})] if by else []
     shown = {name: rows for name, rows in groups.items() if name not in not_shown}
     found = concept_effects(model.ranker, questions, concepts, shown, seed)
     record_answer(workspace, model.data, answer, hidden)

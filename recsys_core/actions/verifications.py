@@ -52,8 +52,9 @@ def verify_model(
 
     Raises:
         NotFoundError: there is no such model.
-        DataError: there is no such cohort, or fewer than 11 people in it have two items of history, or a few
-            could be told apart by what was shown of others before.
+        DataError: there is no such cohort, or fewer people in it than may be shown (11, or the workspace's
+            privacy threshold) have two items of history, or a few could be told apart by what was shown of
+            others before.
         ConfigError: there is no such method, or it doesn't fit the ranker.
     """
     opened = open_model(workspace, model)
