@@ -80,12 +80,14 @@ class BestReader(nn.Module):
     def after_step(self, processes: Processes) -> None:
         """Works out the reader of the next step from all processes' states of this one and those before.
 
-        Threads finish in any order: sums are over sorted parts, so that they have the same bits.
+        Threads finish in any order: sums are over sorted parts, so that they have the same bits. A process
+        without a part of a small batch adds nothing, and waits for the others like them.
         """
-        now = [torch.stack(parts).sort(dim=0).values.sum(dim=0) for parts in zip(*self._parts, strict=True)]
+        before = (self.counts, self.sums, self.products)
+        parts = self._parts or [tuple(map(torch.zeros_like, before))]
+        now = [torch.stack(own).sort(dim=0).values.sum(dim=0) for own in zip(*parts, strict=True)]
         self._parts.clear()
         processes.add_up(now)
-        before = (self.counts, self.sums, self.products)
         self.counts, self.sums, self.products = (
             MEMORY * old + new for old, new in zip(before, now, strict=True)
         )
