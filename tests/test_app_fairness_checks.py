@@ -165,7 +165,7 @@ def test_without_proxies_nothing_is_drawn_or_said_of_them() -> None:
     table = mass_table(alone)
     assert [name for name in table.columns if "proxies" in name or name == "even"] == []
     assert len(mass_plot(table, "Share", ("on it", "on proxies", "even")).data) == 1
-    assert "nothing that it reads tells it beyond chance" in mass_sentence(replace(alone, reads=False))
+    assert "have and lack tells it beyond chance" in mass_sentence(replace(alone, reads=False))
 
 
 def test_mass_on_the_page_is_that_of_the_core(own_wider_shop: BuiltWorkspace) -> None:

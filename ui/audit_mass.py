@@ -5,6 +5,7 @@ import streamlit as st
 
 from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy, find_mass_of
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
 from ui import cache
 from ui.audit_answers import on_request
 from ui.audit_names import group_name
@@ -17,7 +18,8 @@ MOST_NAMED = 5
 
 def draw_mass(model: LoadedModel, by: str) -> None:
     """The button, then the shares by group with intervals, everybody first, and the strongest proxies."""
-    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help"))
+    least = minimum_group(cache.workspace())
+    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help", least=least))
     words = t("leakage.mass_run"), t("leakage.mass_not_run"), t("leakage.mass_running")
     mass = on_request(
         "mass",

@@ -32,6 +32,7 @@ from recsys_core.store.workspace import Workspace
 
 MOST_PEOPLE = 2_000
 N_DRAWS = 1_000
+STRENGTH_PLACES = 2
 DRAWN_BY = 0  # always the same people, so that two answers have nothing to be subtracted
 TOO_SLOW = "a model that reads texts would have to read some ten thousand pairs of texts"
 NOTHING_MOVES = "nothing that is known of people moves this model's scores"
@@ -44,7 +45,7 @@ class Proxy:
     Attributes:
         kind: `item`, `category` (its share of a history above the median) or `attribute`.
         name: an item's id, a category, or `attribute=value`.
-        strength: Cramér's V with the groups, 0 to 1.
+        strength: Cramér's V with the groups, 0 to 1, to two places: more would tell how many have it.
     """
 
     kind: str
@@ -176,7 +177,7 @@ def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str], few
 
 def _proxy(named: tuple[str, str], strength: float) -> Proxy:
     kind, name = named
-    return Proxy(kind, name, strength)
+    return Proxy(kind, name, round(strength, STRENGTH_PLACES))
 
 
 def mass_json(found: AttributeMass) -> dict[str, Any]:
