@@ -22,6 +22,7 @@ from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.split import histories
 from recsys_core.explain.attribute_mass import attribute_mass
 from recsys_core.explain.explanation import about_first_items
+from recsys_core.explain.scoring import Question
 from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
 from recsys_core.fairness.inference import bootstrap_mean, interval, sample_of
 from recsys_core.fairness.proxies import associations
@@ -71,8 +72,9 @@ class GroupMass:
         n: people.
         attribute: share of the attribute itself.
         proxies: share of the inputs that tell it.
-        even: share of the items of their histories that are proxies: what `proxies` would be if every input
-            counted the same.
+        even: share of the inputs that the model has of them that are proxies: what `proxies` would be if
+            every input counted the same. Inputs are the items that it looks at and the attributes that are
+            known.
     """
 
     group: str
@@ -148,7 +150,8 @@ def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None
     if not masses.any():
         return AttributeMass(bool(own), told.named, (), NOTHING_MOVES)
     record_answer(workspace, model.data, answer, hidden)
-    even = np.array([np.isin(np.unique(question.history), told.items).mean() for question in questions])
+    read, reach = _read(model), ranker.max_length
+    even = np.array([_even(question, told, reach, read) for question in questions])
     rows = [_group("", masses, even)]
     groups = [group for group in shown if group not in hidden[by]]
     rows += [_group(group, masses[inside], even[inside]) for group, inside in _inside(labels[asked], groups)]
@@ -175,6 +178,16 @@ def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str], few
     return _Told(named, items, columns)
 
 
+def _even(question: Question, told: _Told, reach: int, read: list[int]) -> float:
+    """The share of proxies among the last `reach` items and the known ones of the attributes `read`."""
+    reached = np.unique(question.history[max(0, len(question.history) - reach) :])
+    codes = np.zeros(0) if question.askers is None else question.askers.attributes[0]
+    known = {column for column in read if column < len(codes) and codes[column] > 0}
+    n_inputs = len(reached) + len(known)
+    n_proxies = int(np.isin(reached, told.items).sum()) + len(known & set(told.columns))
+    return n_proxies / n_inputs if n_inputs else 0.0
+
+
 def _proxy(named: tuple[str, str], strength: float) -> Proxy:
     kind, name = named
     return Proxy(kind, name, round(strength, STRENGTH_PLACES))
@@ -191,9 +204,14 @@ def _inside(labels: NDArray[np.object_], groups: list[str]) -> list[tuple[str, N
 
 def _columns(model: LoadedModel, names: list[str]) -> list[int]:
     """Where these attributes are among what askers tell, if the model reads them."""
-    read = attribute_inputs(model.ranker)
     codes = model.data.dataset.attributes
-    return [number for number, own in enumerate(codes) if own.name in names and own.name in read]
+    return [number for number in _read(model) if codes[number].name in names]
+
+
+def _read(model: LoadedModel) -> list[int]:
+    """Where the attributes that the model reads are among what askers tell."""
+    read = attribute_inputs(model.ranker)
+    return [number for number, codes in enumerate(model.data.dataset.attributes) if codes.name in read]
 
 
 def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
@@ -212,10 +230,10 @@ def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
     items = [np.array([item]) for item in range(data.n_items + 1)]
     items += [shares[:, [column]].nonzero()[0].astype(np.int64) for column in range(len(categories))]
     columns, parts = [-1] * len(named), [has_item, csr_array(has_category.astype(np.float64))]
-    read = attribute_inputs(model.ranker)
-    for number, codes in enumerate(data.attributes):
-        if number in own or codes.name not in read or known.askers is None:
+    for number in _read(model) if known.askers is not None else []:
+        if number in own:
             continue
+        codes = data.attributes[number]
         for code, value in enumerate(codes.values, start=1):
             with_it = known.askers.attributes[:, number] == code
             parts.append(csr_array(with_it[:, None].astype(np.float64)))
