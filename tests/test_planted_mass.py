@@ -89,3 +89,29 @@ def test_even_counts_the_attributes_that_the_model_reads(
     assert {own.name for own in found.proxies} == {"x", "town=north", "town=south"}
     in_a, in_b = (12 * 2 / 3 + 48 / 3) / 60, (48 * 2 / 3 + 12 / 3) / 60
     assert even_of(found) == pytest.approx({"": (60 * in_a + 60 * in_b) / 150, "A": in_a, "B": in_b})
+
+
+def test_what_one_group_touches_most_is_the_strongest_proxy(planted: LoadedModel):
+    """Of 60 people each 12 and 48 have an x: φ = (48² − 12²) / 60². Nothing else tells the groups."""
+    (proxy,) = find_mass_of(planted, "group").proxies
+    assert (proxy.kind, proxy.name) == ("category", "x")
+    assert proxy.strength == (48**2 - 12**2) / 60**2
+
+
+def test_mass_lies_on_the_planted_proxy_by_group(planted: LoadedModel):
+    """Who has an x has half of the mass on it, the other half on z3; all others have all of it on z3."""
+    found = find_mass_of(planted, "group")
+    mass = {row.group: row.proxies.value for row in found.groups}
+    assert mass == pytest.approx({"": 60 / 150 / 2, "A": 12 / 60 / 2, "B": 48 / 60 / 2})
+    assert not found.reads and {row.attribute.value for row in found.groups} == {0}
+    for row in found.groups:
+        assert row.proxies.ci_low < row.proxies.value < row.proxies.ci_high
+
+
+def test_a_group_of_ten_and_the_one_that_would_tell_it_are_not_shown(planted: LoadedModel):
+    assert {row.group: row.n for row in find_mass_of(planted, "group").groups} == {"": 150, "A": 60, "B": 60}
+
+
+def test_what_one_group_alone_touches_is_not_told(planted: LoadedModel):
+    """All of the north have an x and nobody of the south: that would tell of each of them."""
+    assert find_mass_of(planted, "town").proxies == ()
