@@ -49,8 +49,11 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
 
 
 def parts_table(own: GapParts) -> pd.DataFrame:
-    """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means."""
-    gap = own.parts.gap.value
+    """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means.
+
+    No shares where the gap's interval holds 0.
+    """
+    gap, has_shares = own.parts.gap.value, own.parts.structure_share is not None
     rows: list[tuple[str, Term, Term | None, float | None, float | None]] = [
         (row.factor, row.term, row.share, row.group_mean, row.reference_mean) for row in own.parts.factors
     ]
@@ -62,7 +65,7 @@ def parts_table(own: GapParts) -> pd.DataFrame:
                 "value": term.value,
                 "ci_low": term.ci_low,
                 "ci_high": term.ci_high,
-                "share": term.value / gap if gap else None,
+                "share": term.value / gap if has_shares else None,
                 "share_low": share.ci_low if share else None,
                 "share_high": share.ci_high if share else None,
                 "group_mean": group_mean,
@@ -70,7 +73,7 @@ def parts_table(own: GapParts) -> pd.DataFrame:
             }
             for name, term, share, group_mean, reference_mean in rows
         ]
-    ).astype({"share_low": "float64", "share_high": "float64"})
+    ).astype(dict.fromkeys(("share", "share_low", "share_high"), "float64"))
 
 
 def shares_table(own: GapParts) -> pd.DataFrame:
