@@ -23,7 +23,7 @@ from recsys_core.data.split import histories
 from recsys_core.explain.attribute_mass import attribute_mass
 from recsys_core.explain.explanation import about_first_items
 from recsys_core.explain.scoring import Question
-from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
+from recsys_core.fairness.groups import UNKNOWN, attribute_names
 from recsys_core.fairness.inference import bootstrap_mean, interval, sample_of
 from recsys_core.fairness.proxies import associations
 from recsys_core.ranker.attribute_flip import attribute_inputs
@@ -130,13 +130,12 @@ def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None
         DataError: an attribute that can't form groups, none of whose groups may be shown, or people of whom
             a few could be told apart by what was shown before.
     """
-    members, shown = audited_groups(workspace, model.data, by)
+    members, labels, shown = audited_groups(workspace, model.data, by)
     data, ranker = model.data.dataset, model.ranker
     own = _columns(model, attribute_names(audited_users(model.data), by))
     if isinstance(ranker, CrossEncoderRanker):
         return AttributeMass(bool(own), (), (), TOO_SLOW)
     everybody = np.flatnonzero(members)
-    labels = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
     known = histories(data, model.data.split, "test").take(everybody)
     told = _proxies(_inputs(model, known, own), labels, shown, minimum_group(workspace))
     drawn = np.sort(np.random.default_rng(DRAWN_BY).permutation(len(everybody))[:MOST_PEOPLE])
@@ -230,8 +229,8 @@ def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
     items = [np.array([item]) for item in range(data.n_items + 1)]
     items += [shares[:, [column]].nonzero()[0].astype(np.int64) for column in range(len(categories))]
     columns, parts = [-1] * len(named), [has_item, csr_array(has_category.astype(np.float64))]
-    for number in _read(model) if known.askers is not None else []:
-        if number in own:
+    for number in _read(model):
+        if number in own or known.askers is None:
             continue
         codes = data.attributes[number]
         for code, value in enumerate(codes.values, start=1):
