@@ -13,7 +13,7 @@ from recsys_core.fairness.result import AuditResult
 from recsys_core.store.workspace import Workspace
 from ui import cache
 from ui.audit_names import attribute_name, group_name
-from ui.charts import BLUE, GREY, ORANGE, literal
+from ui.charts import BLUE, GREY, ORANGE, literal, whiskers
 from ui.components import chart, metric_name, sentence, table
 from ui.text import plain, safe, t
 
@@ -133,15 +133,7 @@ def _ends(points: pd.DataFrame, name: str) -> list[float]:
 
 def _reach(rows: pd.DataFrame, name: str, colour: str) -> dict[str, object]:
     """The interval of a change, drawn around the value after it."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": (rows[f"{name}_high"] - rows[f"{name}_change"]).to_list(),
-        "arrayminus": (rows[f"{name}_change"] - rows[f"{name}_low"]).to_list(),
-        "thickness": 1.5,
-        "width": 4,
-        "color": colour,
-    }
+    return whiskers(rows[f"{name}_change"], rows[f"{name}_low"], rows[f"{name}_high"], colour)
 
 
 def _draw_frontier(found: Mitigation) -> None:

@@ -11,11 +11,10 @@ from recsys_core.fairness.decomposition import Term
 from recsys_core.fairness.result import AuditResult, AuditSettings
 from ui import cache
 from ui.audit_names import attribute_name, reference_name
-from ui.charts import BLUE, GREY, LESS, MORE, literal
+from ui.charts import BLUE, GREY, LESS, MORE, in_rows, literal, whiskers
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
-ROW_HEIGHT, FRAME_HEIGHT = 36, 90  # pixels
 ROOM = 0.4  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
 KEPT = 50
 STRUCTURE, GAP = "structure", "gap_total"
@@ -109,15 +108,7 @@ def shares_plot(table: pd.DataFrame, value_title: str) -> go.Figure:
             y=labels,
             mode="markers",
             marker={"size": 10, "color": sums, "symbol": ["diamond"] + ["circle"] * (len(labels) - 1)},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (table["ci_high"] - table["value"]).to_list(),
-                "arrayminus": (table["value"] - table["ci_low"]).to_list(),
-                "thickness": 2,
-                "width": 6,
-                "color": GREY,
-            },
+            error_x=whiskers(table["value"], table["ci_low"], table["ci_high"], GREY),
             customdata=[
                 f"{low:.0%} – {high:.0%}" for low, high in zip(table["ci_low"], table["ci_high"], strict=True)
             ],
@@ -127,12 +118,7 @@ def shares_plot(table: pd.DataFrame, value_title: str) -> go.Figure:
     for end in (0, 1):
         figure.add_vline(x=end, line_width=1.5, line_color=GREY, line_dash="solid" if end == 0 else "dash")
     figure.update_xaxes(title=value_title, tickformat=".0%")
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
-    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
-    return figure
+    return in_rows(figure, labels)
 
 
 def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
@@ -167,12 +153,7 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
     figure.update_xaxes(
         title=value_title, range=_reach(table["value"]), zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY
     )
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
-    figure.update_layout(height=height, margin={"l": 8, "r": 40, "t": 8, "b": 8}, showlegend=False)
-    return figure
+    return in_rows(figure, labels).update_layout(margin_r=40)
 
 
 def share_sentence(share: Term) -> str:
