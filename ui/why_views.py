@@ -4,19 +4,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from recsys_core.actions.causes import GapParts, decompose_gaps
+from recsys_core.actions.causes import GapParts
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import DataError
 from recsys_core.fairness.decomposition import Term
-from recsys_core.fairness.result import AuditResult, AuditSettings
-from ui import cache
+from recsys_core.fairness.result import AuditResult
+from ui import answers, cache
 from ui.audit_names import attribute_name, reference_name
 from ui.charts import BLUE, GREY, LESS, MORE, in_rows, literal, whiskers
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
 ROOM = 0.4  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
-KEPT = 50
 STRUCTURE, GAP = "structure", "gap_total"
 
 
@@ -33,7 +32,7 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
         return
     with st.spinner(t("why.running")):
         try:
-            found = _parts(model, model.record.id, result.settings)
+            found = answers.gap_parts(cache.workspace(), model, result.settings)
         except DataError:
             st.caption(t("why.none"))
             return
@@ -206,8 +205,3 @@ def _gap_name(own: GapParts) -> str:
     gap = own.gap
     against = t("fairness.against", group=plain(gap.group), reference=reference_name(gap.reference))
     return f"{attribute_name(gap.attribute)}: {against}"
-
-
-@st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _parts(_model: LoadedModel, model_id: str, settings: AuditSettings) -> tuple[GapParts, ...]:
-    return decompose_gaps(_model, settings, workspace=cache.workspace())
