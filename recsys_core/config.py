@@ -292,6 +292,7 @@ _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
+_CAME_LATER = ("event_type", "strength", "time", "place", "reviews")  # switches, on by default
 _TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _LIMIT_WORDS = {
     "ge": "from {:g}",
@@ -342,12 +343,17 @@ def make_settings(ranker: str, preset: str = "balanced", changes: Sequence[str] 
 def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
     """The settings of a ranker from plain values, as they are kept beside a model.
 
+    What a ranker reads beside items came in one kind after the other. Settings that don't name a kind are
+    from before it, and their ranker reads none of it, whatever the default has become.
+
     Raises:
         ConfigError: as `make_settings`.
     """
     if ranker not in SETTINGS | MADE_OF_MODELS:
         raise ConfigError(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
-    return _validated(ranker, values, [])
+    settings = _validated(ranker, values, [])
+    absent = type(settings).model_fields.keys() - settings.model_fields_set
+    return settings.model_copy(update=dict.fromkeys(absent.intersection(_CAME_LATER), False))
 
 
 def _validated(ranker: str, values: dict[str, Any], problems: list[str]) -> Settings:

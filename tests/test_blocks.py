@@ -238,13 +238,31 @@ def test_the_way_back_through_neighbours_is_torch_s_own(after: int, length: int)
     x = torch.randn(3, length, 4, requires_grad=True)
     around = F.pad(layer.norm(x), (0, 0, 2, after))
     beside = torch.cat([around[:, step : step + length] for step in range(3 + after)], -1)
-    expected = layer.weight(beside)
+    expected = x + layer.weight(beside)
     real = torch.ones(3, length, dtype=torch.bool) if after else None
     found = layer(x, real)
     torch.testing.assert_close(found, expected)
     pull = torch.randn_like(expected)
     gradients = [torch.autograd.grad((out * pull).sum(), x)[0] for out in (found, expected)]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 300])
+def test_what_is_added_up_in_place_is_what_is_learned(length: int):
+    """Without gradients sums are made in place: the same values, x as it was, and the noise of training kept.
+
+    Seven rows of 300 places are more than are widened at once.
+    """
+    torch.manual_seed(0)
+    block = shaken(SasrecBlock(SIZE, HEADS, 300, 0.5)).eval()
+    x = torch.randn(7, length, SIZE)
+    before, whole = x.clone(), HistoryBatch(torch.ones(7, length).long(), torch.full((7,), length))
+    expected = block(x, whole).detach()
+    with torch.inference_mode():
+        torch.testing.assert_close(block(x, whole), expected)
+        torch.testing.assert_close(block.last(x, whole), expected[:, -1])
+        assert torch.equal(x, before)
+        assert not torch.allclose(block.train()(x, whole), expected)
 
 
 @pytest.mark.parametrize("length", [5, 64, 65, 150])

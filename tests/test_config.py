@@ -257,6 +257,23 @@ def test_quick_is_less_work_than_balanced_and_best_is_more():
     assert quick.max_length < balanced.max_length < best.max_length
 
 
+@pytest.mark.parametrize(
+    ("ranker", "later"),
+    [
+        ("transformer", ["event_type", "strength", "time", "place", "reviews"]),
+        ("fusion", ["reviews"]),
+        ("hybrid", ["reviews"]),
+    ],
+)
+def test_settings_that_were_kept_before_a_ranker_read_something_say_that_it_reads_none(
+    ranker: str, later: list[str]
+):
+    now = make_settings(ranker).model_dump(mode="json")
+    kept = {name: value for name, value in now.items() if name not in later}
+    assert all(now[name] is True for name in later)
+    assert read_settings(ranker, kept).model_dump(mode="json") == now | dict.fromkeys(later, False)
+
+
 def test_kept_settings_of_an_unknown_ranker_are_refused():
     with pytest.raises(ConfigError, match="no ranker 'magic'"):
         read_settings("magic", {})

@@ -1,6 +1,7 @@
 """What is known of events beside their items: read, merged, carried along, removed, learned from."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,23 @@ def test_a_run_of_events_is_of_its_strongest_type_and_largest_strength():
     np.testing.assert_array_equal(run.strengths, [9, NAN, NAN])
     assert run.timestamps_s.tolist() == [10, 40, 50]
     assert run.contexts.tolist() == [[1], [0], [1]]
+
+
+def test_a_run_says_what_was_written_last_whatever_its_number():
+    """Texts are numbered as a file tells them, which may be from the newest to the oldest."""
+    texts = np.array([9, 0, 0, 5, 2, 0, 0, 3])  # runs: 9 · none · 5, 2 · none, 3
+    written = replace(context([1] * 8), texts=texts)
+    assert written.merged(np.array([0, 1, 3, 6])).texts.tolist() == [9, 0, 2, 3]
+
+
+def test_in_a_file_from_the_newest_to_the_oldest_the_newest_text_of_a_run_is_its_last():
+    made = tables([("ann", "a"), ("ann", "a"), ("ann", "b")], times=[30, 20, 10])
+    dataset = build_dataset(
+        replace(made, interactions=made.interactions.assign(review_text=["great", "meh", ""]))
+    )
+    known = histories(dataset, leave_one_out(dataset), "now")
+    assert known.context is not None
+    assert [("", *dataset.written)[number] for number in known.context.texts] == ["", "great"]
 
 
 def test_no_events_are_no_runs():

@@ -23,7 +23,7 @@ from recsys_core.actions.mitigation_runs import MITIGATE, MitigationPlan, run_mi
 from recsys_core.actions.mitigation_training import train_variants, training_settings
 from recsys_core.actions.models import open_model, train
 from recsys_core.actions.reranking import reranker_of
-from recsys_core.config import make_settings
+from recsys_core.config import make_settings, read_settings
 from recsys_core.data.split import histories
 from recsys_core.errors import CancelledError, ConfigError, DataError, StoreError
 from recsys_core.fairness.exposure_groups import item_groups
@@ -283,6 +283,14 @@ def test_a_model_that_learned_from_others_is_not_trained_again_without_them():
     assert training_settings(model, "gender", []) == {}  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="'second' also learned from other models"):
         training_settings(model, "gender", ["resampling"])  # type: ignore[arg-type]
+
+
+def test_a_model_from_before_reviews_were_read_is_trained_again_without_them():
+    values = make_settings("transformer").model_dump(mode="json")
+    del values["reviews"]
+    old = SimpleNamespace(settings=read_settings("transformer", values), ranker_name="transformer")
+    (variant,) = training_settings(old, "gender", ["gap"]).values()  # type: ignore[arg-type]
+    assert variant.model_dump()["reviews"] is False
 
 
 def test_in_words_it_says_who_chose_and_who_shows(reclens: Command):

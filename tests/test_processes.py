@@ -16,14 +16,18 @@ from hand_made import random_histories
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from recsys_core.data.events import Askers
 from recsys_core.errors import CancelledError, RecsysError
 from recsys_core.ranker.transformer import TransformerRanker
+from recsys_core.trainer.groups import GroupChoice, PeopleGroups
 from recsys_core.trainer.loop import train
 from recsys_core.trainer.processes import ALONE, Processes, joined_processes
 from recsys_core.trainer.recipe import Callbacks, Epoch, Recipe
 from recsys_core.trainer.resume import Checkpoint
+from recsys_core.trainer.windows import cut_windows
 
 HISTORIES = random_histories(seed=3, n=37, n_items=20, longest=12, shortest=3)
+FEW = random_histories(seed=3, n=9, n_items=20, longest=6, shortest=3)
 VALID = [0.2, 0.5, 0.3, 0.4]
 PATIENCE_S = 200
 
@@ -65,6 +69,19 @@ def run(
     return ranker
 
 
+def run_by_groups(processes: Processes) -> TransformerRanker:
+    """Trains on nine people, the last batch being of one, while two groups are made unreadable."""
+    torch.manual_seed(0)
+    ranker, attributes = TransformerRanker(20, 8, 1, 2, max_length=6, dropout=0.2), np.arange(9) % 2 + 1
+    known = replace(FEW, askers=Askers(attributes[:, None], np.full(9, np.nan)))
+    how = replace(RECIPE, accumulation=3 - processes.size, groups=GroupChoice("adversarial", 1.0))
+    groups = PeopleGroups(("even", "odd"), (0,), ((1,), (2,)), (0, 1))
+    callbacks, rising = Callbacks(lambda _: None, lambda _: None), iter(VALID)
+    cpu = torch.device("cpu")
+    train(ranker, known, lambda: next(rising), how, cpu, callbacks, None, processes, groups)
+    return ranker
+
+
 def n_epochs_in(path: Path) -> int:
     """How many epochs a checkpoint is of; 0 where there is none."""
     if not path.exists():
@@ -85,7 +102,19 @@ def one_of_two(folder: Path, stop_after: int | None, poison: bool) -> None:
         save_file(ranker.tensors(), folder / f"weights {processes.rank}")
 
 
+def one_of_two_by_groups(folder: Path) -> None:
+    """As `one_of_two`, by groups."""
+    torch.set_num_threads(2)
+    with joined_processes() as processes:
+        save_file(run_by_groups(processes).tensors(), folder / f"weights {processes.rank}")
+
+
 def two_processes(folder: Path, stop_after: int | None = None, poison: bool = False) -> None:
+    in_two(f"one_of_two(t.Path({str(folder)!r}), {stop_after}, {poison})")
+
+
+def in_two(call: str) -> None:
+    """Calls a function of this module in two processes, and waits for both."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -98,9 +127,11 @@ def two_processes(folder: Path, stop_after: int | None = None, poison: bool = Fa
         "GLOO_SOCKET_IFNAME": "lo",
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-    call = f"import test_processes as t; t.one_of_two(t.Path({str(folder)!r}), {stop_after}, {poison})"
     started = [
-        subprocess.Popen([sys.executable, "-c", call], env=os.environ | shared | {"RANK": rank})
+        subprocess.Popen(
+            [sys.executable, "-c", f"import test_processes as t; t.{call}"],
+            env=os.environ | shared | {"RANK": rank},
+        )
         for rank in ("0", "1")
     ]
     try:
@@ -138,6 +169,17 @@ def test_a_loss_that_is_no_number_in_one_process_stops_both(tmp_path: Path):
             "RecsysError: the loss became nan at step 1 in epoch 2"
             in (tmp_path / f"error {rank}").read_text()
         )
+
+
+@pytest.mark.slow
+def test_a_batch_of_fewer_windows_than_processes_trains_by_groups_too(tmp_path: Path):
+    """The second process has no part of such a batch, and both end with what one makes of it."""
+    assert len(cut_windows(FEW, 6)) == RECIPE.batch_size + 1
+    in_two(f"one_of_two_by_groups(t.Path({str(tmp_path)!r}))")
+    first, second = (load_file(tmp_path / f"weights {rank}") for rank in (0, 1))
+    assert same_bits(first, second)
+    for name, expected in run_by_groups(ALONE).tensors().items():
+        torch.testing.assert_close(first[name], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_process_alone_adds_up_nothing():

@@ -221,6 +221,21 @@ def test_more_people_than_fit_at_once_get_the_same_lists(
     assert np.array_equal(ItemIndex(vectors).search(states, seen, k=7).items, at_once.items)
 
 
+def test_lists_found_in_several_threads_are_those_found_in_one(
+    first_pass: str, monkeypatch: pytest.MonkeyPatch
+):
+    vectors, states = drawn(N_ITEMS + 1, SIZE), drawn(N_PEOPLE, SIZE, seed=1)
+    seen, n_threads = random_histories(2, N_PEOPLE, N_ITEMS, longest=20), torch.get_num_threads()
+    in_one = ItemIndex(vectors).search(states, seen, k=7)
+    monkeypatch.setattr("recsys_core.ranker.retrieval.FEWEST_OF_A_THREAD", 20)
+    try:
+        torch.set_num_threads(3)
+        in_three = ItemIndex(vectors).search(states, seen, k=7)
+    finally:
+        torch.set_num_threads(n_threads)
+    assert np.array_equal(in_three.items, in_one.items) and np.array_equal(in_three.scores, in_one.scores)
+
+
 def test_totals_make_probabilities_of_scores(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("recsys_core.ranker.retrieval.MOST_SCORES", 9 * N_ITEMS)
     vectors, states, bias = (

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recsys_core.data.dataset import Dataset, Histories, build_dataset
 from recsys_core.data.leakage import find_leakage
+from recsys_core.data.reviews import written_in_training
 from recsys_core.data.split import AsOf, Split, all_targets, histories, leave_one_out, split_tables, targets
 from recsys_core.data.split_time import Which, global_time, time_boundaries
 from recsys_core.errors import DataError
@@ -83,6 +84,48 @@ def test_events_without_a_time_neither_train_nor_are_held_out():
     assert held_out(dataset, split, "u") == ("b", "cd")
     assert known(dataset, split, "test", "u") == "ab"
     assert any("1 events without a time" in warning for warning in split.warnings)
+
+
+@pytest.fixture
+def cut_runs() -> Dataset:
+    """ann is on a before and after 4, and on b before and after 8; d and e are new to her after these."""
+    made = tables([("ann", item) for item in "aadbbbe"], [1, 4, 5, 6, 7, 8, 9])
+    interactions = made.interactions.assign(
+        event=["view", "purchase", "view", "view", "cart", "purchase", "view"],
+        dwell_s=[5.0, 90.0, 1.0, 2.0, 3.0, 80.0, 1.0],
+        review_text=["", "bought a", "", "saw b", "took b", "bought b", ""],
+    )
+    return build_dataset(replace(made, interactions=interactions))
+
+
+@pytest.mark.parametrize(
+    ("as_of", "items", "kinds", "dwell_s", "texts"),
+    [
+        ("valid", "a", ["view"], [5], [""]),
+        ("test", "adb", ["purchase", "view", "cart"], [90, 1, 3], ["bought a", "", "took b"]),
+        (
+            "now",
+            "adbe",
+            ["purchase", "view", "purchase", "view"],
+            [90, 1, 80, 1],
+            ["bought a", "", "bought b", ""],
+        ),
+    ],
+)
+def test_of_a_run_that_a_moment_cuts_no_more_is_known_than_had_happened(
+    cut_runs: Dataset, as_of: AsOf, items: str, kinds: list[str], dwell_s: list[float], texts: list[str]
+):
+    split = global_time(cut_runs, 4, 8)
+    context = histories(cut_runs, split, as_of).context
+    assert context is not None
+    assert known(cut_runs, split, as_of, "ann") == items
+    assert [cut_runs.event_types.values[code - 1] for code in context.types] == kinds
+    assert context.dwell_s.tolist() == dwell_s
+    assert [("", *cut_runs.written)[number] for number in context.texts] == texts
+
+
+def test_what_is_written_after_the_moment_was_not_written_in_training(cut_runs: Dataset):
+    assert not written_in_training(cut_runs, global_time(cut_runs, 4, 8)).any()
 
 
 def test_people_without_a_test_target_are_counted_in_a_warning(shop: Dataset):

@@ -1,6 +1,8 @@
 """Adversarial removal: the best reader by hand and by scikit-learn, its slope, and a planted group hidden."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.unreadable_groups import Hidden, judged, trained
 from recsys_core.trainer.groups import AS_IT_IS, GroupChoice
-from recsys_core.trainer.processes import ALONE
+from recsys_core.trainer.processes import ALONE, Processes
 from recsys_core.trainer.unreadable import MEMORY, MOST_STATES, RIDGE, BestReader
 
 N, D = 200, 3
@@ -123,6 +125,26 @@ def test_earlier_steps_fade():
     assert reader.counts.tolist() == pytest.approx([(1 + MEMORY) * 150, (1 + MEMORY) * 50])
     expected = MEMORY * reader.features(first).double() + reader.features(second).double()
     assert torch.allclose(reader.sums[1], expected[GROUPS == 1].sum(dim=0))
+
+
+@dataclass(frozen=True, slots=True)
+class BesideAnother(Processes):
+    """The second of two processes; what the first one has of a step is known beforehand."""
+
+    first: tuple[Tensor, ...] = ()
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        for tensor, more in zip(tensors, self.first, strict=True):
+            tensor.add_(more)
+
+
+def test_a_process_without_a_part_of_a_step_works_out_the_reader_of_the_others():
+    """The last batch of an epoch may have fewer windows than there are threads in all."""
+    states = states_of(GROUPS, 1.0)
+    first, idle = stepped(states, GROUPS), BestReader(D, 2)
+    idle.after_step(BesideAnother(1, 2, (first.counts, first.sums, first.products)))
+    assert idle.counts.tolist() == [150, 50]
+    assert torch.equal(idle.pull, first.pull)
 
 
 def test_threads_in_any_order_make_the_same_bits():

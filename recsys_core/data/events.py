@@ -84,17 +84,18 @@ class EventContext:
         """[len(starts)] runs of events as one each: `starts` says where runs begin, the first at 0.
 
         A run is of the strongest type and the largest strength and dwell time in it, was when and where it
-        began, and says the last new text that was written in it.
+        began, and says the last text that was written in it.
         """
         if len(starts) == 0:
             return self
+        place = np.maximum.reduceat(np.where(self.texts > 0, np.arange(len(self.texts)), 0), starts)
         return EventContext(
             np.maximum.reduceat(self.types, starts),
             np.fmax.reduceat(self.strengths, starts),
             self.timestamps_s[starts],
             np.fmax.reduceat(self.dwell_s, starts),
             self.contexts[starts],
-            np.maximum.reduceat(self.texts, starts),
+            self.texts[np.maximum(place, starts)],  # without a text, that of its start, which is none
         )
 
     def widened(self, n: int) -> "EventContext":

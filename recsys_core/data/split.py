@@ -33,6 +33,8 @@ class Split:
         order: [n_events] the events' order: `Dataset.events` itself, or drawn by the seed where the
             data have neither times nor an order.
         warnings: what a person should know about it.
+        at_moments: whether it cuts at moments that are the same for all, and so maybe within a run of
+            events on one item.
     """
 
     train_length: IntArray
@@ -41,6 +43,7 @@ class Split:
     test_rows: Histories
     order: IntArray
     warnings: tuple[str, ...]
+    at_moments: bool = False
 
     @property
     def valid_row(self) -> IntArray:
@@ -111,7 +114,7 @@ def histories(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
     rows = history_rows(dataset, split, as_of)
     items = ordered_items(dataset, split)[rows.items]
     return Histories(
-        items, rows.offsets, _touches(dataset, split, rows.items), _askers(dataset, split, as_of)
+        items, rows.offsets, _touches(dataset, split, as_of, rows.items), _askers(dataset, split, as_of)
     )
 
 
@@ -122,9 +125,7 @@ def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
     training part and the validation target. `now`: every event. Of events on the same item in a row (viewed,
     clicked, bought) the first stands for all: one touch of the item.
     """
-    items, lengths = ordered_items(dataset, split), dataset.events.lengths
-    n_first = {"valid": split.train_length, "test": split.test_length, "now": lengths}[as_of]
-    keep = _first_events(dataset.events, n_first)
+    items, keep = ordered_items(dataset, split), _known(dataset, split, as_of)
     rows, people = np.flatnonzero(keep), dataset.events.rows[keep]
     again = (items[rows[1:]] == items[rows[:-1]]) & (people[1:] == people[:-1])
     first = np.concatenate([np.ones(min(1, len(rows)), dtype=bool), ~again])
@@ -132,12 +133,25 @@ def history_rows(dataset: Dataset, split: Split, as_of: AsOf) -> Histories:
     return Histories(rows[first], np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _touches(dataset: Dataset, split: Split, rows: IntArray) -> EventContext | None:
-    """The contexts of the runs that begin at `rows`: a run is a person's events on one item in a row."""
+def _known(dataset: Dataset, split: Split, as_of: AsOf) -> NDArray[np.bool_]:
+    """[n_events] whether what is in a place of `split.order` had happened by then."""
+    lengths = {"valid": split.train_length, "test": split.test_length, "now": dataset.events.lengths}
+    return _first_events(dataset.events, lengths[as_of])
+
+
+def _touches(dataset: Dataset, split: Split, as_of: AsOf, rows: IntArray) -> EventContext | None:
+    """The contexts of the runs that begin at `rows`: a run is a person's events on one item in a row.
+
+    A run that a moment cuts is known as far as it had come. Leaving one out, the run of the validation
+    target belongs to it as a whole: the test target comes after all of it.
+    """
     if dataset.events.context is None:
         return None
     items, people = ordered_items(dataset, split), dataset.events.rows
     goes_on = (items[1:] == items[:-1]) & (people[1:] == people[:-1])
+    if split.at_moments:
+        known = _known(dataset, split, as_of)
+        goes_on &= known[1:] == known[:-1]
     begins = np.concatenate([np.ones(min(1, len(items)), dtype=bool), ~goes_on])
     runs = dataset.events.context.at(split.order).merged(np.flatnonzero(begins))
     return runs.at((np.cumsum(begins) - 1)[rows])

@@ -5,6 +5,7 @@ those at their first touch. New items between the moments are validation targets
 did before the first moment; new items from the second moment on are test targets, ranked from what the
 person did before the second. Either each person's first such item counts, or all of them. The model isn't
 trained again in between. Whoever did nothing before a moment has no target after it: there is no history.
+Of several events on one item in a row, what came before the moment is known and what came after isn't.
 Events without a known time are neither trained on nor held out.
 """
 
@@ -77,6 +78,7 @@ def global_time(dataset: Dataset, valid_from_s: float, test_from_s: float, which
         test_rows=test_rows,
         order=np.arange(len(events.items)),
         warnings=_warnings(dataset, test_rows, int(np.isnan(times).sum())),
+        at_moments=True,
     )
 
 

@@ -45,16 +45,14 @@ def attend_to_past(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> T
     if torch.is_grad_enabled():
         mixed: Tensor = _AttentionToPast.apply(query * query.shape[-1] ** -0.5, key, value, bias)  # pyright: ignore[reportAssignmentType]
         return mixed
-    parts = [
-        F.scaled_dot_product_attention(
-            query[:, :, start : start + QUERIES_AT_ONCE],
-            key[:, :, : start + QUERIES_AT_ONCE],
-            value[:, :, : start + QUERIES_AT_ONCE],
-            bias[None, :, start : start + QUERIES_AT_ONCE, : start + QUERIES_AT_ONCE],
+    places_first = torch.empty_like(query.transpose(1, 2), memory_format=torch.contiguous_format)
+    mixed = places_first.transpose(1, 2)  # in the order of memory that whoever joins the heads needs
+    for start in range(0, query.shape[2], QUERIES_AT_ONCE):
+        some, known = slice(start, start + QUERIES_AT_ONCE), slice(start + QUERIES_AT_ONCE)
+        mixed[:, :, some] = F.scaled_dot_product_attention(
+            query[:, :, some], key[:, :, known], value[:, :, known], bias[None, :, some, known]
         )
-        for start in range(0, query.shape[2], QUERIES_AT_ONCE)
-    ]
-    return torch.cat(parts, 2)
+    return mixed
 
 
 def _hiding(logits: Tensor, real: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ from recsys_core.ranker.attention import attend, attend_to_past
 from recsys_core.ranker.convolution import Convolution
 from recsys_core.ranker.neural import HistoryBatch
 from recsys_core.ranker.noise import Dropout
+from recsys_core.ranker.residual import add_feed_forward, add_linear
 
 BlockName = Literal["sasrec", "ligr", "hstu"]
 
@@ -48,14 +49,14 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor, batch: HistoryBatch) -> Tensor:
         """[B, L, d] → [B, L, d]; position i knows positions up to i, or all of its history."""
         real = self._real(x, batch)
-        x = x + self.convolution(x, real)
-        return self.rest(x, self._attended(x, real))
+        x = self.convolution(x, real)
+        return self.rest(x, self._mixed(x, real))
 
     def last(self, x: Tensor, batch: HistoryBatch) -> Tensor:
         """[B, d] what `forward` gives at the last real position of each row of x [B, L, d]."""
         real, places = self._real(x, batch), last_places(batch)
-        x = x + self.convolution(x, real)
-        return self.rest(x[places], self._attended_at(x, places[1]))
+        x = self.convolution(x, real)
+        return self.rest(x[places], self._mixed_at(x, places[1]))
 
     def attention(self, normed: Tensor) -> Tensor:
         """[B, h, L, L] how much each place of whole histories takes from each other, for people to see.
@@ -69,16 +70,16 @@ class AttentionBlock(nn.Module):
         logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         return (logits + self._bias(length, logits.dtype)).softmax(-1)
 
-    def rest(self, x: Tensor, attended: Tensor) -> Tensor:
-        """[…, d] how what attention found joins x, and what follows, each place by itself."""
+    def rest(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """[…, d] how what attention mixed […, d] joins x, and what follows, each place by itself."""
         raise NotImplementedError
 
     def _real(self, x: Tensor, batch: HistoryBatch) -> Tensor | None:
         """[B, L] what is no padding; None where nothing looks there anyway."""
         return torch.arange(x.shape[1], device=x.device) < batch.lengths[:, None] if self.both_ways else None
 
-    def _attended(self, x: Tensor, real: Tensor | None) -> Tensor:
-        """[B, L, d] what each place takes from those that it knows."""
+    def _mixed(self, x: Tensor, real: Tensor | None) -> Tensor:
+        """[B, L, d] what each place takes from those that it knows, the heads side by side."""
         n, length, size = x.shape
         normed = self.attention_norm(x)
         heads = self.query_key_value(normed).view(n, length, 3, self.n_heads, size // self.n_heads)
@@ -88,9 +89,9 @@ class AttentionBlock(nn.Module):
             mixed = attend_to_past(query, key, value, bias)
         else:
             mixed = attend(query, key, value, bias, real)
-        return self.dropout(self.output(mixed.transpose(1, 2).reshape(n, length, size)))
+        return mixed.transpose(1, 2).reshape(n, length, size)
 
-    def _attended_at(self, x: Tensor, last: Tensor) -> Tensor:
+    def _mixed_at(self, x: Tensor, last: Tensor) -> Tensor:
         """[B, d] what the last real place takes, where nothing real comes after it.
 
         A single query needs no keys and values of its own: with k = W x it holds that q · k = (Wᵀq) · x,
@@ -107,15 +108,15 @@ class AttentionBlock(nn.Module):
         logits = torch.bmm(query.to(x.dtype), normed.transpose(1, 2)) + self._bias_from(last, length)
         mixed = torch.bmm(torch.softmax(logits, -1).to(x.dtype), normed)  # [B, h, d]
         mixed = torch.einsum("bhd,hed->bhe", mixed, weights[2]) + biases[2]
-        return self.dropout(self.output(mixed.reshape(n, size)))
+        return mixed.reshape(n, size)
 
     def _bias(self, length: int, dtype: torch.dtype) -> Tensor:
         """[h, L, L] bias by distance; −∞ towards the future, unless both ways are open."""
-        distance = distances(length, self.relative_bias.device)
-        if self.both_ways:
-            return self.relative_bias[:, distance + self.relative_bias.shape[1] // 2].to(dtype)
-        bias = self.relative_bias[:, distance.clamp(min=0)]
-        return bias.masked_fill(distance < 0, -torch.inf).to(dtype)
+        first = self.relative_bias.shape[1] // 2 if self.both_ways else 0
+        by_distance = self.relative_bias[:, max(0, first - length + 1) : first + length].to(dtype)
+        if not self.both_ways:
+            by_distance = F.pad(by_distance, (length - 1, 0), value=-torch.inf)
+        return by_distance.unfold(1, length, 1).flip(2)  # row i: distances from i down to i − L + 1
 
     def _bias_from(self, last: Tensor, length: int) -> Tensor:
         """[B, h, L] bias by distance from a position of each row, −∞ towards its future."""
@@ -140,9 +141,10 @@ class SasrecBlock(AttentionBlock):
             Dropout(dropout),
         )
 
-    def rest(self, x: Tensor, attended: Tensor) -> Tensor:
-        x = x + attended
-        return x + self.feed_forward(x)
+    def rest(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = add_linear(x, mixed, self.output, self.dropout)
+        norm, widening, _, narrowing, dropout = self.feed_forward
+        return add_feed_forward(x, norm(x), widening, narrowing, dropout)  # pyright: ignore[reportArgumentType]
 
 
 class LigrBlock(AttentionBlock):
@@ -163,8 +165,8 @@ class LigrBlock(AttentionBlock):
         self.narrowing = nn.Linear(width, embedding_size)
         self.feed_forward_gate = nn.Linear(embedding_size, embedding_size)
 
-    def rest(self, x: Tensor, attended: Tensor) -> Tensor:
-        x = x + torch.sigmoid(self.attention_gate(x)) * attended
+    def rest(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.output(mixed))
         gate, value = self.gate_and_value(self.feed_forward_norm(x)).chunk(2, -1)
         inner = self.dropout(self.narrowing(F.silu(gate) * value))
         return x + torch.sigmoid(self.feed_forward_gate(x)) * inner

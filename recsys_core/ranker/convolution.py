@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recsys_core.ranker.noise import Dropout
+from recsys_core.ranker.residual import adds_in_place
 
 REACH = 2  # places before each item, and after it where both ways are open
 
@@ -28,15 +29,32 @@ class Convolution(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """[B, L, d] → [B, L, d], to be added to x.
+        """[B, L, d] x plus what each place and its neighbours say together.
 
         Args:
             x: [B, L, d].
             real: [B, L] what is no padding; only needed where both ways are open.
         """
         normed = self.norm(x) if real is None else self.norm(x) * real[:, :, None]
+        if not self.after and adds_in_place(x, self):
+            return self._added_in_place(x, normed)
+        return x + self.dropout(self._of_neighbours(normed))
+
+    def _of_neighbours(self, normed: Tensor) -> Tensor:
         beside: Tensor = _Beside.apply(normed, self.after)  # pyright: ignore[reportAssignmentType]
-        return self.dropout(self.weight(beside))
+        return self.weight(beside)
+
+    def _added_in_place(self, x: Tensor, normed: Tensor) -> Tensor:
+        """As `forward`, with a product a neighbour, all rows as one, and no neighbours side by side.
+
+        The first places of a row have met the end of the row before, so theirs are worked out again.
+        """
+        total = x + self.weight.bias
+        sums, rows = (part.reshape(-1, x.shape[-1]) for part in (total, normed))
+        for back, weight in zip(range(REACH, -1, -1), self.weight.weight.chunk(REACH + 1, 1), strict=True):
+            sums[back:].addmm_(rows[: len(rows) - back], weight.T)
+        total[:, :REACH] = x[:, :REACH] + self._of_neighbours(normed[:, :REACH])
+        return total
 
 
 class _Beside(torch.autograd.Function):

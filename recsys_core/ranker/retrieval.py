@@ -9,6 +9,7 @@ by item number.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,10 +20,12 @@ from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.errors import ConfigError
 from recsys_core.ranker.first_pass import FirstPass, FullPrecision, HalfPrecision, Seen
 from recsys_core.ranker.protocol import ScoreArray
+from recsys_core.ranker.threads import MAX_THREADS, map_in_threads
 
 BLOCK_PEOPLE, BLOCK_SCORES = 96, 2**22  # looked at together, at least
 MOST_SCORES = 2**26  # that ever exist at once
 FEWEST_PEOPLE = 64  # for fewer, a bfloat16 copy of the items costs more than it saves
+FEWEST_OF_A_THREAD = 256
 SPARE_CANDIDATES = 48
 WIDER = 4  # times as many candidates for those whose lists the first ones didn't prove
 LARGEST_SCORE = 1e30  # sums of products stay in the range of float32
@@ -69,6 +72,10 @@ class ItemIndex:
     def n_items(self) -> int:
         return len(self._vectors) - 1
 
+    @property
+    def _n_threads(self) -> int:
+        return min(MAX_THREADS, torch.get_num_threads()) if self._vectors.device.type == "cpu" else 1
+
     def search(self, states: Tensor, seen: Histories, k: int) -> TopItems:
         """Everybody's k best items among those they haven't seen.
 
@@ -88,8 +95,8 @@ class ItemIndex:
         found = TopItems(np.zeros((len(states), k), np.int64), np.full((len(states), k), -np.inf, np.float32))
         left = np.arange(len(states))
         for first_pass, width in self._passes(len(states), k):
-            if len(left):
-                left = self._prove(first_pass, width, states, seen, left, found)
+            prove = partial(self._prove, first_pass, width, states, seen, found)
+            left = np.concatenate([left[:0], *map_in_threads(prove, self._shares(left))])
         self._score_everything(states, seen, left, found)
         return found
 
@@ -127,8 +134,8 @@ class ItemIndex:
         width: int,
         states: Tensor,
         seen: Histories,
-        people: IntArray,
         found: TopItems,
+        people: IntArray,
     ) -> IntArray:
         """Enters the lists of people into `found`; whose lists are not proven to be complete."""
         scratch, n_rows = self._scratch(len(people), first_pass)
@@ -141,6 +148,11 @@ class ItemIndex:
             ceiling = selection.ceiling.cpu().numpy()
             unproven.append(rows[~((last > ceiling) | (ceiling == -np.inf))])
         return np.concatenate(unproven)
+
+    def _shares(self, people: IntArray) -> list[IntArray]:
+        """The people that each thread looks at by itself: partitions and gathers would use one alone."""
+        n_shares = min(self._n_threads, -(-len(people) // FEWEST_OF_A_THREAD))
+        return np.array_split(people, n_shares) if n_shares else []
 
     def _score_everything(self, states: Tensor, seen: Histories, people: IntArray, found: TopItems) -> None:
         """Enters the lists of people into `found`, every item being a candidate."""
@@ -180,8 +192,8 @@ class ItemIndex:
 
     def _scratch(self, n: int, first_pass: FirstPass) -> tuple[Tensor, int]:
         """Space for the scores of as many people as are looked at together, and how many they are."""
-        columns = first_pass.n_columns
-        n_rows = min(max(BLOCK_PEOPLE, BLOCK_SCORES // columns), max(1, MOST_SCORES // columns), max(1, n))
+        columns, most = first_pass.n_columns, MOST_SCORES // self._n_threads
+        n_rows = min(max(BLOCK_PEOPLE, BLOCK_SCORES // columns), max(1, most // columns), max(1, n))
         size = n_rows * columns
         return torch.empty(size, dtype=first_pass.dtype, device=self._vectors.device), n_rows
 

@@ -20,7 +20,7 @@ class GroupChoice:
     Attributes:
         method: "resampling" draws people by group beforehand; "reweighting" gives groups equal shares of the
             loss, "dro" ever more to whoever's loss is highest, "gap" more to whoever's is above the mean;
-            "adversarial" makes the group unreadable from the ranker's states.
+            "adversarial" makes the group hard to read from the ranker's states.
         strength: of resampling and reweighting 0 (as it is) to 1 (all groups alike); of dro the step, for a
             whole epoch; of gap and adversarial the weight beside the loss.
     """

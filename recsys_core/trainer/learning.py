@@ -1,6 +1,7 @@
 """From a data set and settings to a trained neural ranker: what the loop needs is put together here."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,22 @@ from recsys_core.trainer.teachers import NO_TEACHING, Teacher, Teaching
 from recsys_core.trainer.windows import Batch
 
 Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Vectors of what items and events say, None where a ranker doesn't read it.
+
+    Attributes:
+        text: [n_items, t] of the items' texts.
+        images: [n_items, i] of their pictures.
+        written: [n_texts + 1, w] of what was written at events; its first row, alone of all three's, is
+            the padding's.
+    """
+
+    text: HalfArray | None
+    images: HalfArray | None
+    written: HalfArray | None
 
 
 def train_neural_ranker(
@@ -85,7 +102,8 @@ def train_neural_ranker(
     text_size = 0 if text is None else text.vectors.shape[1]
     image_size = 0 if images is None else images.vectors.shape[1]
     estimate = check_training_memory(dataset, split, settings, text_size, device, processes, image_size)
-    content = [None if read is None else read.vectors for read in (text, images)] + [written]
+    of_text, of_images = (None if read is None else read.vectors for read in (text, images))
+    content = _Content(of_text, of_images, written)
     ranker, recipe = _new_ranker(dataset, known, settings, content, seed), _recipe(settings, seed)
     kept = None if checkpoint is None else _kept_at(checkpoint, dataset, split, settings, content, seed)
     teaching = _teaching(settings, teachers, device)
@@ -112,16 +130,15 @@ def _new_ranker(
     dataset: Dataset,
     known: Histories,
     settings: NeuralSettings,
-    content: Sequence[HalfArray | None],
+    content: _Content,
     seed: int,
 ) -> NeuralRanker:
-    """Of `content`, the items' texts and pictures have no row for the padding yet, what was written has."""
     torch.manual_seed(seed)
     of_text, of_images = (
         None if vectors is None else torch.from_numpy(np.pad(vectors, ((1, 0), (0, 0))))
-        for vectors in content[:2]
+        for vectors in (content.text, content.images)
     )
-    written = None if content[2] is None else torch.from_numpy(content[2])
+    written = None if content.written is None else torch.from_numpy(content.written)
     events, profile = event_kinds(settings, dataset), _profile(dataset, known, settings)
     ranker = new_neural_ranker(settings, dataset.n_items, of_text, events, profile, of_images, written)
     if settings.loss == "squared-error":
@@ -143,13 +160,13 @@ def _kept_at(
     dataset: Dataset,
     split: Split,
     settings: NeuralSettings,
-    content: Sequence[HalfArray | None],
+    content: _Content,
     seed: int,
 ) -> Checkpoint:
     return Checkpoint(
         path,
         digest_of(type(settings).__name__, settings.model_dump(mode="json"), seed),
-        digest_of(dataset.events, split, *content),
+        digest_of(dataset.events, split, content),
     )
 
 

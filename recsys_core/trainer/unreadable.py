@@ -1,4 +1,4 @@
-"""States from which a group can't be read: the best reader of it is worked out anew after every step.
+"""States from which a group is hard to read: the best reader of it is worked out anew after every step.
 
 A probe that learns beside the ranker stays behind it: the states only have to keep moving, and a fresh
 probe reads them as well as ever. So here the reader is worked out in closed form, as in Sadeghi, Yu & Boddeti
@@ -64,7 +64,8 @@ class BestReader(nn.Module):
     def readable(self, states: Tensor, groups: IntArray) -> Tensor:
         """What to add to a mean loss so that states move to where D is smaller: half the slope of D.
 
-        Some of the states, drawn at random, are remembered for the reader of the next step.
+        Some of the states, at places that depend on how many there are alone, are remembered for the reader
+        of the next step.
 
         Args:
             states: [n, d].
@@ -80,12 +81,14 @@ class BestReader(nn.Module):
     def after_step(self, processes: Processes) -> None:
         """Works out the reader of the next step from all processes' states of this one and those before.
 
-        Threads finish in any order: sums are over sorted parts, so that they have the same bits.
+        Threads finish in any order: sums are over sorted parts, so that they have the same bits. A process
+        without a part of a small batch adds nothing, and waits for the others like them.
         """
-        now = [torch.stack(parts).sort(dim=0).values.sum(dim=0) for parts in zip(*self._parts, strict=True)]
+        before = (self.counts, self.sums, self.products)
+        parts = self._parts or [tuple(map(torch.zeros_like, before))]
+        now = [torch.stack(own).sort(dim=0).values.sum(dim=0) for own in zip(*parts, strict=True)]
         self._parts.clear()
         processes.add_up(now)
-        before = (self.counts, self.sums, self.products)
         self.counts, self.sums, self.products = (
             MEMORY * old + new for old, new in zip(before, now, strict=True)
         )
@@ -104,7 +107,7 @@ class BestReader(nn.Module):
 
 
 def _drawn(n: int) -> Tensor:
-    """[min(n, 256)] places among n, always the same; an even step could fall in with the windows' length."""
+    """[min(n, 256)] scattered places among n, always the same: even steps could match the windows' length."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(n))[:MOST_STATES]
 
 
