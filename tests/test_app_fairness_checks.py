@@ -24,7 +24,7 @@ from recsys_core.data.suspicious import SuspiciousUsers
 from recsys_core.fairness.leakage import Probe
 from recsys_core.fairness.result import AuditResult, AuditSettings, GroupRow, Overall
 from recsys_core.store.workspace import Workspace
-from ui import audit_leakage, audit_membership
+from ui import audit_leakage, audit_mass, audit_membership
 from ui.audit_checks import (
     changes_table,
     feedback_sentence,
@@ -97,7 +97,10 @@ def test_for_many_people_the_page_tells_the_commands(
 ) -> None:
     monkeypatch.setattr(audit_membership, "MOST_PEOPLE", 10)
     monkeypatch.setattr(audit_leakage, "MOST_LEARNT", 10)
+    monkeypatch.setattr(audit_mass, "MOST_SCORED", 150 * 120 - 1)
     app = part(own_shop, "attribute")
+    assert any(one.value == "reclens leakage 'Test item-knn' --by region" for one in app.code)
+    assert "mass_run" not in [one.key for one in app.button]
     assert any(one.value.startswith("reclens leakage 'Test item-knn' --by region --k 50") for one in app.code)
     app.segmented_control(key="fairness_section").set_value("checks").run()
     assert any(one.value == "reclens membership 'Test item-knn' --by region --seed 0" for one in app.code)
@@ -165,7 +168,7 @@ def test_without_proxies_nothing_is_drawn_or_said_of_them() -> None:
     table = mass_table(alone)
     assert [name for name in table.columns if "proxies" in name or name == "even"] == []
     assert len(mass_plot(table, "Share", ("on it", "on proxies", "even")).data) == 1
-    assert "nothing that it reads tells it beyond chance" in mass_sentence(replace(alone, reads=False))
+    assert "have and lack tells it beyond chance" in mass_sentence(replace(alone, reads=False))
 
 
 def test_mass_on_the_page_is_that_of_the_core(own_wider_shop: BuiltWorkspace) -> None:

@@ -12,6 +12,7 @@ from recsys_core.actions.imported import import_recommendations
 from recsys_core.actions.models import list_for_user, open_model
 from recsys_core.actions.surrogates import list_item_json, surrogate_of
 from recsys_core.store.workspace import Workspace
+from ui.reason_lists import reasons_sentence
 
 K = 5
 
@@ -59,6 +60,24 @@ def test_lists_that_a_model_can_learn_are_explained_by_it(own_shop: BuiltWorkspa
     assert table["attribution"].tolist() == [row["attribution"] for row in found["attributions"]]
     chinese = in_chinese(app, "explain", "asked_for")
     assert "按照学习了这些列表的模型" in texts(chinese) and not chinese.exception
+
+    known = set(opened.data.dataset.item_ids[opened.data.dataset.events[0]])
+    listed = set(list_for_user(opened, user, K)["item_id"])
+    other = next(item for item in opened.data.dataset.items["item_id"] if item not in known | listed)
+    app = open_page("explain", model=lists, k=str(K), user=user, item=str(other))
+    app.button(key="surrogate_run").click().run()
+    assert not app.exception and not app.error
+    assert f"isn't among the first {K} of this person's list" in texts(app)
+    assert "is on the list" not in texts(app)
+
+
+def test_of_an_item_beyond_the_list_it_is_not_said_why_it_is_on_it() -> None:
+    listed = reasons_sentence("**Tea**", ["Milk", "Cup"], True, 5)
+    assert listed.endswith("**Tea** is on the list mainly because of *Milk* and *Cup*.")
+    beyond = reasons_sentence("**Tea**", ["Milk"], False, 5)
+    assert beyond.startswith("**Tea** isn't among the first 5 of this person's list.")
+    assert beyond.endswith("what speaks for it most is *Milk*.")
+    assert "nothing in the history speaks for **Tea**" in reasons_sentence("**Tea**", [], False, 5)
 
 
 def test_lists_that_no_model_can_learn_are_not_explained(own_shop: BuiltWorkspace, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import streamlit as st
 from app_workspace import BuiltWorkspace, open_page, texts
 from streamlit.testing.v1 import AppTest
 
-from recsys_core.actions.causes import GapParts, decompose_gaps
+from recsys_core.actions.causes import GapParts, decompose_gaps, decomposition_json
 from recsys_core.actions.models import open_model
 from recsys_core.fairness.decomposition import Decomposition, FactorTerm, Term
-from recsys_core.fairness.result import AuditSettings
+from recsys_core.fairness.result import AuditSettings, GapRow
 from recsys_core.store.workspace import Workspace
 from ui.why_views import parts_table, share_sentence, shares_plot, shares_table, waterfall
 
@@ -54,7 +54,9 @@ def test_the_table_has_the_figures_of_the_core(kept_shop: BuiltWorkspace) -> Non
     own = decompose_gaps(model, AuditSettings(("region",), "hr@50", draws=200))[0]
     table = parts_table(own)
     assert table["value"].tolist()[-1] == own.parts.gap.value
-    assert table["share"].tolist()[-1] == 1
+    gap = own.parts.gap
+    has_shares = not gap.ci_low <= 0 <= gap.ci_high
+    assert table["share"].notna().tolist() == [has_shares] * len(table)
     assert len(table) == len(own.parts.factors) + 2
 
 
@@ -67,7 +69,7 @@ def gap_parts(share: Term | None) -> GapParts:
     one = Term(-0.1, -0.15, -0.05)
     factor = FactorTerm("history_length", one, 5.0, 9.0, 0.0, share)
     parts = Decomposition(Term(-0.2, -0.3, -0.1), (factor,), one, one, share, share, (), 50, 60)
-    return GapParts(None, parts)  # type: ignore[arg-type]
+    return GapParts(GapRow("age", "old", "rest", -0.2, -0.3, -0.1, 0.01, 0.01, None, 0.1, "disparity"), parts)
 
 
 def test_every_share_of_a_gap_has_its_interval_in_table_and_chart() -> None:
@@ -90,7 +92,17 @@ def test_every_share_of_a_gap_has_its_interval_in_table_and_chart() -> None:
 def test_of_a_gap_that_may_be_none_no_shares_are_told() -> None:
     own = gap_parts(None)
     assert shares_table(own).empty
-    assert parts_table(own)["share_low"].isna().all()
+    assert parts_table(own)[["share", "share_low", "share_high"]].isna().all(axis=None)
+    (told,) = decomposition_json(AuditSettings(("age",)), (own,))["gaps"]
+    assert [told["factors"][0][name] for name in ("share", "share_interval")] == [None, None]
+    assert told["share_of_length_and_what_follows"] is told["share_of_length_interval"] is None
+    assert told["factors"][0]["value"] == -0.1
+
+
+def test_of_a_gap_that_is_sure_json_tells_the_shares() -> None:
+    (told,) = decomposition_json(AuditSettings(("age",)), (gap_parts(Term(0.5, 0.25, 0.75)),))["gaps"]
+    assert told["factors"][0]["share"] == told["share_of_length_and_what_follows"] == 0.5
+    assert told["factors"][0]["share_interval"] == [0.25, 0.75]
 
 
 def test_the_page_draws_the_shares_or_says_why_not(own_shop: BuiltWorkspace) -> None:

@@ -93,6 +93,9 @@ def test_associations_are_those_of_scipy():
     groups = rng.integers(0, 3, 200)
     has = (rng.random((200, 12)) < np.linspace(0.2, 0.8, 12)).astype(float)
     has[:, 0] = groups == 1
+    for group in range(3):
+        other = np.flatnonzero(groups == group)[:11]
+        has[other, 0] = 1 - has[other, 0]
     found = associations(csr_array(has), groups)
     tables = [
         np.array([[(has[groups == g, m] == v).sum() for g in range(3)] for v in (0, 1)]) for m in range(12)
@@ -100,18 +103,49 @@ def test_associations_are_those_of_scipy():
     assert found.strength == pytest.approx([association(own, method="cramer") for own in tables], abs=1e-12)
     p_values = [chi2_contingency(own, correction=False)[1] for own in tables]
     assert found.p_adjusted == pytest.approx(false_discovery_control(p_values), rel=1e-9)
-    assert found.strength[0] == pytest.approx(1.0) and found.strongest()[0] == 0
+    assert found.strongest()[0] == 0
 
 
-def test_inputs_of_ten_people_are_no_proxies():
-    groups = np.repeat([0, 1], [100, 10])
-    has = np.stack([groups == 1, np.arange(110) % 2 == 0], axis=1).astype(float)
-    found = associations(csr_array(has), groups)
-    assert found.strength[0] == 0 and found.p_adjusted[0] == 1
+def tables_of(sizes: tuple[int, int]) -> tuple[csr_array, np.ndarray, np.ndarray]:
+    """Who has which of as many inputs as there are tables, everybody's group, and [tables, 2] who have it."""
+    cells = np.array([(a, b) for a in range(sizes[0] + 1) for b in range(sizes[1] + 1)])
+    groups = np.repeat([0, 1], sizes)
+    place = np.concatenate([np.arange(size) for size in sizes])  # within the group
+    return csr_array((place[:, None] < cells.T[groups]).astype(float)), groups, cells
+
+
+def test_nothing_that_is_told_of_an_input_tells_of_few_people():
+    """All tables of groups of 117 and 123, as whoever knows the sizes would try them."""
+    sizes, fewest = (117, 123), 11
+    has, groups, cells = tables_of(sizes)
+    found = associations(has, groups)
+    smallest = np.minimum(cells, np.array(sizes) - cells).min(axis=1)
+    assert (found.strength[smallest < fewest] == 0).all() and (found.p_adjusted[smallest < fewest] == 1).all()
+    told = found.p_adjusted <= 0.05
+    assert told.sum() > 5_000 and (smallest[told] >= fewest).all()
+    as_shown, counts = np.unique(found.strength[told].round(2), return_counts=True)
+    most_apart = (106 * 112 - 11 * 11) / (117 * 123)  # 11 and 112 have it, 106 and 11 lack it
+    assert as_shown.max() == pytest.approx(most_apart, abs=0.005)
+    assert counts[as_shown <= 0.7].min() > 30  # far from there one figure is that of many tables
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("cell", [0, 1, 10])
+def test_an_input_that_few_of_a_group_have_or_lack_is_no_proxy(cell: int, turned: bool):
+    groups = np.repeat([0, 1], [100, 100])
+    has = np.zeros((200, 1))
+    has[:cell] = has[100:150] = 1  # so many of the first group, half of the second one
+    found = associations(csr_array(1 - has if turned else has), groups)
+    assert found.strength.tolist() == [0] and found.p_adjusted.tolist() == [1]
     assert found.strongest().tolist() == []
-    groups, has = np.repeat([0, 1], [100, 12]), np.repeat([0.0, 1.0], [100, 12])[:, None]
-    assert associations(csr_array(has), groups).strength[0] == pytest.approx(1.0)
-    assert associations(csr_array(has), groups, fewest=13).strength[0] == 0
+
+
+def test_as_many_as_the_threshold_says_are_enough():
+    groups = np.repeat([0, 1], [100, 100])
+    has = np.zeros((200, 1))
+    has[:12] = has[100:150] = 1
+    strength = [associations(csr_array(has), groups, fewest=own).strength[0] for own in (12, 13)]
+    assert strength == pytest.approx([(50 * 88 - 12 * 50) / (100 * 100 * 62 * 138) ** 0.5, 0])
 
 
 def test_without_an_association_there_is_hardly_ever_a_proxy():

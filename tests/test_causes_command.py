@@ -25,6 +25,9 @@ def test_decompose_splits_the_gap_of_the_audit(reclens: Command):
         assert parts == pytest.approx(gap["gap"]["value"], abs=1e-12)
         named = {row["factor"] for row in (*gap["factors"], *gap["not_used"])}
         assert named == set(FACTORS)
+        may_be_none = gap["gap"]["ci_low"] <= 0 <= gap["gap"]["ci_high"]
+        shares = [gap["share_of_length_and_what_follows"], *(row["share"] for row in gap["factors"])]
+        assert [share is None for share in shares] == [may_be_none] * len(shares)
 
 
 def test_decompose_in_words_ends_with_what_it_does_not_say(reclens: Command):

@@ -3,6 +3,7 @@
 from math import isnan, nan
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from ui.charts import (
@@ -13,9 +14,11 @@ from ui.charts import (
     attribution_bars,
     faithfulness_points,
     gap_plot,
+    in_rows,
     interval_plot,
     literal,
     training_curves,
+    whiskers,
 )
 
 CONTRIBUTIONS = pd.DataFrame(
@@ -150,3 +153,16 @@ def test_best_epoch_has_the_star() -> None:
 def test_curves_without_a_validation_figure_have_no_star() -> None:
     epochs = pd.DataFrame({"number": [1], "loss": [3.0], "valid_ndcg": [nan]})
     assert len(training_curves(epochs, "epoch", "loss", "NDCG").data) == 2
+
+
+def test_whiskers_reach_from_each_value_to_both_ends() -> None:
+    ends = pd.Series([0.5, nan]), pd.Series([0.25, nan]), pd.Series([1.0, nan])
+    drawn = go.Figure(go.Scatter(x=ends[0], error_x=whiskers(*ends, GREY))).data[0].error_x
+    assert (drawn.array[0], drawn.arrayminus[0], drawn.color) == (0.5, 0.25, GREY)
+    assert isnan(drawn.array[1]) and isnan(drawn.arrayminus[1])
+
+
+def test_a_row_more_makes_a_figure_higher_and_the_first_stands_on_top() -> None:
+    two, three = in_rows(go.Figure(), ["a", "b"]), in_rows(go.Figure(), ["a", "b", "c"])
+    assert list(three.layout.yaxis.categoryarray) == ["c", "b", "a"]
+    assert two.layout.height < three.layout.height < in_rows(go.Figure(), ["a", "b", "c"], True).layout.height

@@ -13,12 +13,13 @@ from planted import decided_by_the_key, history_with_a_key, keyed_transformer
 from recsys_core.data.dataset import Histories
 from recsys_core.errors import ConfigError
 from recsys_core.explain.attributions import MAX_RELATIVE_DELTA, Method, Options
+from recsys_core.explain.explanation import about_first_items as explained_first_items
 from recsys_core.explain.history import attribute, default_method
 from recsys_core.explain.scoring import Question, item_scores, removed
 from recsys_core.ranker.neighbours import NeighbourRanker, fit_ease, fit_item_knn, fit_transitions
 from recsys_core.ranker.neural import HistoryBatch
 from recsys_core.ranker.popularity import PopularityRanker, fit_popularity
-from recsys_core.ranker.protocol import Ranker
+from recsys_core.ranker.protocol import Ranker, ScoreArray
 from recsys_core.ranker.top_k import mask_seen, top_k
 from recsys_core.ranker.transformer import TransformerRanker
 
@@ -37,6 +38,27 @@ def about_first_items(ranker: Ranker, histories: Histories) -> list[Question]:
     first = top_k(mask_seen(ranker.score(histories), histories), 1)[:, 0]
     questions = zip(histories_in(histories), first, strict=True)
     return [Question(history, int(item), history) for history, item in questions if item > 0]
+
+
+def test_first_items_of_many_people_are_scored_a_few_people_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    weights = np.random.default_rng(4).integers(0, 9, (N_ITEMS + 1, N_ITEMS + 1)).astype(np.float64)
+    ranker, sizes = WeightedSum(weights), list[int]()
+
+    class Watched(WeightedSum):
+        def score(self, histories: Histories) -> ScoreArray:
+            sizes.append(len(histories))
+            return ranker.score(histories)
+
+    people = random_histories(5, 7, N_ITEMS, 6)
+    people = Histories.of([*histories_in(people)[:6], np.arange(1, N_ITEMS + 1)])  # the last one knows all
+    together = about_first_items(ranker, people)
+    monkeypatch.setattr("recsys_core.explain.explanation.SCORES_AT_ONCE", 3 * (N_ITEMS + 1))
+    listed, questions = explained_first_items(Watched(weights), people)
+    assert sizes == [3, 3, 1]
+    assert listed.tolist() == [0, 1, 2, 3, 4, 5]
+    assert [own.item_number for own in questions] == [own.item_number for own in together]
+    assert [own.history.tolist() for own in questions] == [own.history.tolist() for own in together]
+    assert explained_first_items(ranker, Histories.of([]))[1] == []
 
 
 def test_removed_closes_the_gap():

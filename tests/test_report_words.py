@@ -8,11 +8,12 @@ import pytest
 from test_report import CONTEXT, RESULT, Page
 
 from recsys_core.errors import ConfigError
+from recsys_core.fairness.exposure_result import ItemAudit, ItemAuditSettings, ItemFigure, ItemGroupRow
 from recsys_core.fairness.result import NotComputed
 from recsys_core.report.audit_html import audit_html
 from recsys_core.report.contents import Evidence, Extras, Fact, RateRow
 from recsys_core.report.formats import report_json
-from recsys_core.report.words import Words, catalogue, checked_language
+from recsys_core.report.words import Language, Words, catalogue, checked_language
 
 ZH = Words("zh")
 
@@ -52,6 +53,27 @@ def test_the_chinese_report_leaves_no_english_sentence() -> None:
     text = re.sub(r"<(pre|style|title).*?</\1>", " ", html, flags=re.DOTALL)
     left = re.sub(r"hidden: too small|insufficient data overall", "", re.sub(r"<[^>]+>", " ", text))
     assert re.findall(r"\b[A-Za-z]+ [a-z]+ [a-z]+\b", left) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "none", "few"),
+    [
+        ("en", "no merit: nobody chose it", "too few people chose it"),
+        ("zh", "没有人选择它", "选择它的人太少"),
+    ],
+)
+def test_a_group_that_nobody_chose_is_told_from_one_that_a_few_chose(
+    language: Language, none: str, few: str
+) -> None:
+    for n_merited, said, unsaid in ((0, none, few), (None, few, none)):
+        groups = (
+            ItemGroupRow("maker", "a", 5, 0.5, 60, 60),
+            ItemGroupRow("maker", "b", 5, 0.5, 60, n_merited),
+        )
+        shares = (ItemFigure("maker", "a", "merit_share", 1.0, 1.0, 1.0),)
+        items = ItemAudit(ItemAuditSettings(("maker",)), 60, 0, groups, shares, ())
+        text = Page(audit_html(RESULT, CONTEXT, Extras(items=items), language=language)).text
+        assert text.count(said) == 1 and unsaid not in text
 
 
 def test_names_from_the_data_stay_text_in_chinese_too() -> None:

@@ -1,5 +1,8 @@
 """The context in the URL: what is read, what is refused, what is written."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ui.state import Context, language_of, read_url, url_parameters
@@ -47,3 +50,13 @@ def test_language_follows_the_browser(locale: str, language: str) -> None:
 
 def test_language_without_a_browser_is_english() -> None:
     assert language_of(None) == "en"
+
+
+def test_what_is_kept_is_kept_where_architecture_says() -> None:
+    root = Path(__file__).resolve().parents[1]
+    keeping = {
+        path.relative_to(root).as_posix()
+        for path in (root / "app.py", *root.glob("pages/*.py"), *root.glob("ui/*.py"))
+        if re.search(r"st\.cache_(resource|data)\(", path.read_text(encoding="utf-8"))
+    }
+    assert keeping == {"ui/answers.py", "ui/audit_answers.py", "ui/cache.py"}

@@ -6,6 +6,7 @@ data set, because records never change.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -14,6 +15,8 @@ import streamlit as st
 
 from recsys_core.actions.audit_questions import audited_users, plan_model
 from recsys_core.actions.audits import audit_model
+from recsys_core.actions.causes import GapParts, decompose_gaps
+from recsys_core.actions.cohort_summaries import CohortSummary, summarise_reasons
 from recsys_core.actions.comparisons import Comparison
 from recsys_core.actions.concepts import find_concepts
 from recsys_core.actions.counterfactuals import what_would_drop, what_would_lift
@@ -22,6 +25,7 @@ from recsys_core.actions.descriptions import describe_model
 from recsys_core.actions.group_comparisons import compare_opened, group_gains
 from recsys_core.actions.group_sizes import hidden_sizes as hidden_sizes_of
 from recsys_core.actions.influences import TaughtBy, trace_influence
+from recsys_core.actions.mitigation import Chosen, Mitigation, mitigate
 from recsys_core.actions.models import LoadedModel, list_for_wish
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.actions.reason_parts import attributions_of, components_of, contrast_items
@@ -51,6 +55,7 @@ Answer = TypeVar("Answer")
 KEPT_EXPLANATIONS = 200
 KEPT_AUDITS = 50
 KEPT_WISHES = 50
+KEPT_SUMMARIES = 20
 KEPT_COUNTS = 8
 KEPT_COMPARISONS = 100
 
@@ -198,6 +203,26 @@ def gains(
 def audit_plan(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> tuple[AuditPlan, ...]:
     """What an audit could find, of each metric, before it is run; raises what `plan_model` raises."""
     return plan_model(model, settings, workspace)
+
+
+@_kept(KEPT_AUDITS)
+def gap_parts(workspace: Workspace, model: LoadedModel, settings: AuditSettings) -> tuple[GapParts, ...]:
+    """Every gap of an audit, split over factors of people's histories; raises as `decompose_gaps`."""
+    return decompose_gaps(model, settings, workspace=workspace)
+
+
+@_kept(KEPT_COUNTS)
+def mitigated(
+    workspace: Workspace, model: LoadedModel, by: str, metric: str, seed: int
+) -> tuple[Mitigation, Chosen]:
+    """The frontier of an attribute's gap and the ranker of its chosen point; raises as `mitigate`."""
+    return mitigate(model, by, metric=metric, seed=seed, workspace=workspace)
+
+
+@_kept(KEPT_SUMMARIES)
+def cohort_summary(job_id: str, path: str, most: int, least: int) -> CohortSummary:
+    """What the reasons in a job's file have in common; raises what `summarise_reasons` raises."""
+    return summarise_reasons(Path(path), most, least)
 
 
 def hidden_sizes(workspace: Workspace, data: LoadedDataset) -> dict[str, frozenset[str]]:

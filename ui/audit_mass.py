@@ -3,21 +3,30 @@
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.attribution_mass import TOO_SLOW, AttributeMass, Proxy, find_mass_of
+from recsys_core.actions.attribution_mass import MOST_PEOPLE, TOO_SLOW, AttributeMass, Proxy, find_mass_of
 from recsys_core.actions.models import LoadedModel
+from recsys_core.actions.preferences import minimum_group
+from recsys_core.ranker.cross_encoder import CrossEncoderRanker
 from ui import cache
-from ui.audit_answers import on_request
+from ui.audit_answers import is_for_the_command, on_request
 from ui.audit_names import group_name
 from ui.charts_checks import mass_plot
 from ui.components import chart
 from ui.text import plain, safe, t
 
 MOST_NAMED = 5
+MOST_SCORED = 20_000_000  # people × items, each nine times; more take too long to be waited for on a page
 
 
 def draw_mass(model: LoadedModel, by: str) -> None:
     """The button, then the shares by group with intervals, everybody first, and the strongest proxies."""
-    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help"))
+    least = minimum_group(cache.workspace())
+    st.subheader(t("leakage.mass"), anchor=False, help=t("leakage.mass_help", least=least))
+    data = model.data.dataset
+    effort = min(data.n_users, MOST_PEOPLE) * data.n_items
+    is_told_at_once = isinstance(model.ranker, CrossEncoderRanker)  # that it would take too long
+    if not is_told_at_once and is_for_the_command(model, effort, MOST_SCORED, "leakage", "--by", by):
+        return
     words = t("leakage.mass_run"), t("leakage.mass_not_run"), t("leakage.mass_running")
     mass = on_request(
         "mass",
@@ -27,7 +36,7 @@ def draw_mass(model: LoadedModel, by: str) -> None:
         lambda: find_mass_of(model, by, cache.workspace()),
     )
     if mass is not None:
-        items = model.data.dataset.items
+        items = data.items
         _draw(mass, dict(zip(items["item_id"], items["title"], strict=True)))
 
 

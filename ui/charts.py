@@ -17,7 +17,7 @@ BLUE, VERMILLION, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#E69F00", "#009E7
 MORE, LESS = BLUE, VERMILLION  # what adds to a score, what takes away from it
 
 LONGEST_LABEL = 28  # characters; wider labels leave no room for the chart on a phone
-ROW_HEIGHT, FRAME_HEIGHT = 34, 96  # pixels
+ROW_HEIGHT, FRAME_HEIGHT, LEGEND_HEIGHT = 34, 96, 40  # pixels
 BAND_OPACITY = 0.14
 REMOVAL_SYMBOLS = ("circle", "diamond-open")
 VERDICT_MARKS = {
@@ -85,8 +85,7 @@ def faithfulness_points(table: pd.DataFrame, value_title: str) -> go.Figure:
         )
     figure.add_vline(x=0, line_width=1, line_color=GREY)
     figure.update_xaxes(title=value_title)
-    _rows_downwards(figure, orders)
-    return _framed(figure, _height(len(orders)) + 40, legend_above=True)
+    return in_rows(figure, orders, legend_above=True)
 
 
 def interval_plot(
@@ -107,7 +106,7 @@ def interval_plot(
             y=labels,
             mode="markers",
             marker={"size": 10, "color": BLUE},
-            error_x=_interval(table, table["value"]),
+            error_x=whiskers(table["value"], table["ci_low"], table["ci_high"]),
             customdata=_intervals_in_words(table),
             hovertemplate="%{y}<br>%{x:.4f} %{customdata}<extra></extra>",
             showlegend=False,
@@ -124,8 +123,7 @@ def interval_plot(
             annotation_position="top",
         )
     figure.update_xaxes(title=value_title, rangemode="tozero")
-    _rows_downwards(figure, labels)
-    return _framed(figure, _height(len(labels)))
+    return in_rows(figure, labels)
 
 
 def gap_plot(table: pd.DataFrame, value_title: str, margin: float, margin_name: str) -> go.Figure:
@@ -149,7 +147,7 @@ def gap_plot(table: pd.DataFrame, value_title: str, margin: float, margin_name: 
             mode="markers",
             name=literal(rows["verdict_name"].iloc[0]),
             marker={"size": 11, "color": colour, "symbol": symbol, "line": {"width": 2, "color": colour}},
-            error_x=_interval(rows, rows["difference"], colour),
+            error_x=whiskers(rows["difference"], rows["ci_low"], rows["ci_high"], colour),
             customdata=_intervals_in_words(rows),
             hovertemplate="%{y}<br>%{x:+.4f} %{customdata}",
         )
@@ -158,8 +156,7 @@ def gap_plot(table: pd.DataFrame, value_title: str, margin: float, margin_name: 
     figure.add_scatter(x=[None], y=[None], mode="markers", name=literal(margin_name), marker=band)
     figure.add_vline(x=0, line_width=1, line_color=GREY)
     figure.update_xaxes(title=value_title)
-    _rows_downwards(figure, labels)
-    return _framed(figure, _height(len(labels)) + 40, legend_above=True)
+    return in_rows(figure, labels, legend_above=True)
 
 
 def training_curves(table: pd.DataFrame, epoch_title: str, loss_title: str, metric_title: str) -> go.Figure:
@@ -195,16 +192,32 @@ def training_curves(table: pd.DataFrame, epoch_title: str, loss_title: str, metr
     return _framed(figure, 420)
 
 
-def _interval(table: pd.DataFrame, values: "pd.Series[float]", colour: str = BLUE) -> dict[str, object]:
+def whiskers(
+    values: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]", colour: str = BLUE
+) -> dict[str, object]:
+    """The lines from each value to both ends of its interval, as plotly takes them; none where it is NaN."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": (table["ci_high"] - values).to_list(),
-        "arrayminus": (values - table["ci_low"]).to_list(),
+        "array": (high - values).to_list(),
+        "arrayminus": (values - low).to_list(),
         "thickness": 2,
         "width": 6,
         "color": colour,
     }
+
+
+def in_rows(figure: go.Figure, labels: Sequence[str], legend_above: bool = False) -> go.Figure:
+    """The figure with a row for each label, the first on top as in a table, and as high as the rows need."""
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=list(labels)[::-1],
+        type="category",
+        automargin=True,
+        ticksuffix="  ",
+    )
+    height = FRAME_HEIGHT + ROW_HEIGHT * max(2, len(labels))
+    return _framed(figure, height + LEGEND_HEIGHT * legend_above, legend_above)
 
 
 def _intervals_in_words(table: pd.DataFrame) -> list[str]:
@@ -213,17 +226,6 @@ def _intervals_in_words(table: pd.DataFrame) -> list[str]:
         "" if pd.isna(low) else f"[{low:.4f}, {high:.4f}]"
         for low, high in zip(table["ci_low"], table["ci_high"], strict=True)
     ]
-
-
-def _rows_downwards(figure: go.Figure, labels: Sequence[str]) -> None:
-    """The first label on top, as in a table."""
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=list(labels)[::-1], type="category", automargin=True
-    )
-
-
-def _height(n_rows: int) -> int:
-    return FRAME_HEIGHT + ROW_HEIGHT * max(2, n_rows)
 
 
 def _framed(figure: go.Figure, height: int, legend_above: bool = False) -> go.Figure:

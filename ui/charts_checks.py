@@ -4,10 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ui.charts import BAND_OPACITY, BLUE, GREY, ORANGE, VERMILLION, literal
+from ui.charts import BAND_OPACITY, BLUE, GREY, ORANGE, VERMILLION, in_rows, literal, whiskers
 
-ROW_HEIGHT, FRAME_HEIGHT = 40, 136  # pixels
-LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None}
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}
 
 
@@ -35,24 +33,11 @@ def probe_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str
             marker={"size": 12, "color": colour, "symbol": symbol, "line": {"width": 2, "color": colour}},
             hovertemplate=f"%{{y}}<br>{literal(name, 40)} %{{x:.3f}}<extra></extra>",
         )
-    interval = {
-        "type": "data",
-        "symmetric": False,
-        "array": (table["ci_high"] - table["auc"]).to_list(),
-        "arrayminus": (table["auc"] - table["ci_low"]).to_list(),
-        "thickness": 2,
-        "width": 6,
-        "color": BLUE,
-    }
+    interval = whiskers(table["auc"], table["ci_low"], table["ci_high"])
     figure.update_traces(error_x=interval, selector=0)
     figure.add_vline(x=0.5, line_width=1, line_color=GREY)
     figure.update_xaxes(title=value_title)
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * max(2, len(labels))
-    figure.update_layout(height=height, margin=MARGIN, legend=LEGEND)
-    return figure
+    return in_rows(figure, labels, legend_above=True)
 
 
 def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]) -> go.Figure:
@@ -78,14 +63,7 @@ def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]
             cliponaxis=False,
             name=literal(name, 40),
             marker={"size": 12, "color": colour, "symbol": symbol},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (table[f"{part}_high"] - value).to_list(),
-                "arrayminus": (value - table[f"{part}_low"]).to_list(),
-                "thickness": 2,
-                "width": 6,
-            },
+            error_x=whiskers(value, table[f"{part}_low"], table[f"{part}_high"], colour),
             hovertemplate=f"%{{y}}<br>{literal(name, 40)} %{{x:.1%}}<extra></extra>",
         )
     if "even" in table:
@@ -98,12 +76,7 @@ def mass_plot(table: pd.DataFrame, value_title: str, names: tuple[str, str, str]
             hovertemplate=f"%{{y}}<br>{literal(names[2], 40)} %{{x:.1%}}<extra></extra>",
         )
     figure.update_xaxes(title=value_title, tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * max(2, len(labels))
-    figure.update_layout(height=height, margin=MARGIN, legend=LEGEND)
-    return figure
+    return in_rows(figure, labels, legend_above=True)
 
 
 def rounds_plot(table: pd.DataFrame, round_title: str, gap_title: str, gini_title: str) -> go.Figure:

@@ -3,9 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from ui.charts import BAND_OPACITY, BLUE, GREEN, GREY, ORANGE, VERDICT_MARKS, literal
-
-ROW_HEIGHT, FRAME_HEIGHT = 34, 136  # pixels
+from ui.charts import BAND_OPACITY, BLUE, GREEN, GREY, ORANGE, VERDICT_MARKS, in_rows, literal, whiskers
 
 
 def ratio_plot(
@@ -30,15 +28,7 @@ def ratio_plot(
             mode="markers",
             name=literal(rows["verdict_name"].iloc[0]),
             marker={"size": 11, "color": colour, "symbol": symbol, "line": {"width": 2, "color": colour}},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (rows["ci_high"] - rows["ratio"]).to_list(),
-                "arrayminus": (rows["ratio"] - rows["ci_low"]).to_list(),
-                "thickness": 2,
-                "width": 6,
-                "color": colour,
-            },
+            error_x=whiskers(rows["ratio"], rows["ci_low"], rows["ci_high"], colour),
             customdata=[
                 f"[{low:.2f}, {high:.2f}]" for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)
             ],
@@ -49,7 +39,7 @@ def ratio_plot(
     figure.add_scatter(x=[None], y=[None], mode="markers", name=literal(alike_name), marker=band)
     figure.add_vline(x=1, line_width=1, line_color=GREY)
     figure.update_xaxes(title=value_title, rangemode="tozero")
-    return _rows(figure, table)
+    return in_rows(figure, [literal(group) for group in table["group"]], legend_above=True)
 
 
 def shares_plot(table: pd.DataFrame, names: tuple[str, str, str], value_title: str) -> go.Figure:
@@ -76,18 +66,4 @@ def shares_plot(table: pd.DataFrame, names: tuple[str, str, str], value_title: s
             hovertemplate=f"%{{y}}<br>{literal(name)} %{{x:.1%}}<extra></extra>",
         )
     figure.update_xaxes(title=value_title, rangemode="tozero", tickformat=".0%")
-    return _rows(figure, table)
-
-
-def _rows(figure: go.Figure, table: pd.DataFrame) -> go.Figure:
-    """The first group on top; room for the legend above."""
-    labels = [literal(group) for group in table["group"]]
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    figure.update_layout(
-        height=FRAME_HEIGHT + ROW_HEIGHT * max(2, len(labels)),
-        margin={"l": 8, "r": 8, "t": 36, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
-    )
-    return figure
+    return in_rows(figure, [literal(group) for group in table["group"]], legend_above=True)

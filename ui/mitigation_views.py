@@ -6,19 +6,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from recsys_core.actions.mitigation import RERANKED, Chosen, Mitigation, keep_mitigated, mitigate
+from recsys_core.actions.mitigation import RERANKED, Chosen, Mitigation, keep_mitigated
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import RecsysError
 from recsys_core.fairness.result import AuditResult
-from recsys_core.store.workspace import Workspace
-from ui import cache
+from ui import answers, cache
 from ui.audit_names import attribute_name, group_name
-from ui.charts import BLUE, GREY, ORANGE, literal
+from ui.charts import BLUE, GREY, ORANGE, literal, whiskers
 from ui.components import chart, metric_name, sentence, table
 from ui.text import plain, safe, t
 
 MOST_PEOPLE = 3_000  # more take too long to be waited for on a page
-KEPT = 8
 HEIGHT = 360  # pixels
 ROOM = 0.06  # of an axis, left at either end
 
@@ -45,8 +43,8 @@ def draw_mitigation(model: LoadedModel, result: AuditResult) -> None:
         return
     with st.spinner(t("mitigation.running")):
         try:
-            found, ranker = _mitigated(
-                cache.workspace(), model, model.record.id, by, result.settings.metric, result.settings.seed
+            found, ranker = answers.mitigated(
+                cache.workspace(), model, by, result.settings.metric, result.settings.seed
             )
         except RecsysError as error:  # such as lists from elsewhere, which can't be ranked anew
             st.caption(safe(sentence(error)))
@@ -133,15 +131,7 @@ def _ends(points: pd.DataFrame, name: str) -> list[float]:
 
 def _reach(rows: pd.DataFrame, name: str, colour: str) -> dict[str, object]:
     """The interval of a change, drawn around the value after it."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": (rows[f"{name}_high"] - rows[f"{name}_change"]).to_list(),
-        "arrayminus": (rows[f"{name}_change"] - rows[f"{name}_low"]).to_list(),
-        "thickness": 1.5,
-        "width": 4,
-        "color": colour,
-    }
+    return whiskers(rows[f"{name}_change"], rows[f"{name}_low"], rows[f"{name}_high"], colour)
 
 
 def _draw_frontier(found: Mitigation) -> None:
@@ -198,10 +188,3 @@ def _draw_keep(model: LoadedModel, found: Mitigation, ranker: Chosen) -> None:
                 st.error(safe(sentence(error)), icon=":material/error:")
             else:
                 st.success(t("mitigation.kept", name=safe(record.name)), icon=":material/check:")
-
-
-@st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _mitigated(
-    _workspace: Workspace, _model: LoadedModel, model_id: str, by: str, metric: str, seed: int
-) -> tuple[Mitigation, Chosen]:
-    return mitigate(_model, by, metric=metric, seed=seed, workspace=_workspace)

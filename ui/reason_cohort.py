@@ -1,19 +1,18 @@
 """Explaining everybody of a cohort, on Explain: who, a job with its progress, what came of it, the file."""
 
 from math import isnan
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from recsys_core.actions.cohort_summaries import CohortSummary, cohort_groups, reasons_file, summarise_reasons
+from recsys_core.actions.cohort_summaries import CohortSummary, cohort_groups, reasons_file
 from recsys_core.actions.cohorts import EXPLAIN, MAX_K, CohortPlan, submit_explaining
 from recsys_core.actions.jobs import list_jobs, show_job
 from recsys_core.actions.models import LoadedModel
 from recsys_core.actions.preferences import minimum_group
 from recsys_core.explain.history import quick_methods_of
 from recsys_core.store.records import JobRecord
-from ui import cache
+from ui import answers, cache
 from ui.access import may_see_people
 from ui.components import errors_as_sentences, table
 from ui.job_rows import cancel_button, outcome, progress_line, resume_button, state_badge
@@ -22,7 +21,6 @@ from ui.state import Context
 from ui.text import duration, plain, safe, t, when
 
 MOST_REASONS = 10
-KEPT_SUMMARIES = 20
 
 
 def draw_cohort(model: LoadedModel, chosen: Context) -> None:
@@ -131,7 +129,7 @@ def _draw_result(model: LoadedModel, job: JobRecord) -> None:
     """How many were explained, what most of them have in common, and the file."""
     path, result = reasons_file(cache.workspace(), job), job.result or {}
     least = minimum_group(cache.workspace())
-    summary = _summary(job.id, str(path), least)
+    summary = answers.cohort_summary(job.id, str(path), MOST_REASONS, least)
     figures = (
         ("people", f"{result['n_people']:,}"),
         ("rows", f"{result['n_rows']:,}"),
@@ -174,8 +172,3 @@ def _draw_result(model: LoadedModel, job: JobRecord) -> None:
         on_click="ignore",
         help=t("cohort.download_help"),
     )
-
-
-@st.cache_resource(show_spinner=False, max_entries=KEPT_SUMMARIES)
-def _summary(job_id: str, path: str, least: int) -> CohortSummary:
-    return summarise_reasons(Path(path), MOST_REASONS, least)

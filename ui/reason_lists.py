@@ -1,5 +1,7 @@
 """Explain for lists made elsewhere: a model is taught them, says how far it agrees, and explains."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -53,16 +55,29 @@ def _draw_reasons(lists: LoadedModel, surrogate: Surrogate) -> None:
         return
     table = reasons_table(lists, surrogate, chosen.user, item)
     title = safe(lists.data.dataset.titles[lists.data.dataset.item_number(item)])
-    is_listed = (list_for_user(lists, chosen.user, chosen.k)["item_id"] == item).any()
-    reasons = listed([f"*{safe(name)}*" for name in main_reasons(table)])
+    is_listed = bool((list_for_user(lists, chosen.user, chosen.k)["item_id"] == item).any())
     with st.container(border=True, key="list_sentence"):
-        if reasons:
-            st.markdown(t("lists.because", item=f"**{title}**", reasons=reasons))
-        else:
-            st.markdown(t("lists.because_nothing", item=f"**{title}**"))
-        if not is_listed:
+        st.markdown(reasons_sentence(f"**{title}**", main_reasons(table), is_listed, chosen.k))
+        if not is_listed and not main_reasons(table):
             st.caption(t("lists.not_listed", k=chosen.k))
     draw_contributions(table)
+
+
+def reasons_sentence(item: str, reasons: Sequence[str], is_listed: bool, k: int) -> str:
+    """Why an item is on a list, or what speaks for one that isn't, by the model that was taught the lists.
+
+    Args:
+        item: its title, as markdown.
+        reasons: the titles that speak for it most.
+        is_listed: whether it is among the first k.
+        k: length of the list.
+    """
+    named = listed([f"*{safe(name)}*" for name in reasons])
+    if not named:
+        return t("lists.because_nothing", item=item)
+    if not is_listed:
+        return t("lists.because_not_listed", item=item, reasons=named, k=k)
+    return t("lists.because", item=item, reasons=named)
 
 
 def reasons_table(lists: LoadedModel, surrogate: Surrogate, user_id: str, item_id: str) -> pd.DataFrame:

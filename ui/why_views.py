@@ -4,20 +4,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from recsys_core.actions.causes import GapParts, decompose_gaps
+from recsys_core.actions.causes import GapParts
 from recsys_core.actions.models import LoadedModel
 from recsys_core.errors import DataError
 from recsys_core.fairness.decomposition import Term
-from recsys_core.fairness.result import AuditResult, AuditSettings
-from ui import cache
+from recsys_core.fairness.result import AuditResult
+from ui import answers, cache
 from ui.audit_names import attribute_name, reference_name
-from ui.charts import BLUE, GREY, LESS, MORE, literal
+from ui.charts import BLUE, GREY, LESS, MORE, in_rows, literal, whiskers
 from ui.components import chart, metric_name
 from ui.text import plain, safe, t
 
-ROW_HEIGHT, FRAME_HEIGHT = 36, 90  # pixels
 ROOM = 0.4  # of the bars' width, left at either end for numbers, which a phone shows as large as a screen
-KEPT = 50
 STRUCTURE, GAP = "structure", "gap_total"
 
 
@@ -34,7 +32,7 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
         return
     with st.spinner(t("why.running")):
         try:
-            found = _parts(model, model.record.id, result.settings)
+            found = answers.gap_parts(cache.workspace(), model, result.settings)
         except DataError:
             st.caption(t("why.none"))
             return
@@ -49,8 +47,11 @@ def draw_why(model: LoadedModel, result: AuditResult) -> None:
 
 
 def parts_table(own: GapParts) -> pd.DataFrame:
-    """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means."""
-    gap = own.parts.gap.value
+    """The parts of a gap in the order of the waterfall, with intervals, shares of the gap and means.
+
+    No shares where the gap's interval holds 0.
+    """
+    gap, has_shares = own.parts.gap.value, own.parts.structure_share is not None
     rows: list[tuple[str, Term, Term | None, float | None, float | None]] = [
         (row.factor, row.term, row.share, row.group_mean, row.reference_mean) for row in own.parts.factors
     ]
@@ -62,7 +63,7 @@ def parts_table(own: GapParts) -> pd.DataFrame:
                 "value": term.value,
                 "ci_low": term.ci_low,
                 "ci_high": term.ci_high,
-                "share": term.value / gap if gap else None,
+                "share": term.value / gap if has_shares else None,
                 "share_low": share.ci_low if share else None,
                 "share_high": share.ci_high if share else None,
                 "group_mean": group_mean,
@@ -70,7 +71,7 @@ def parts_table(own: GapParts) -> pd.DataFrame:
             }
             for name, term, share, group_mean, reference_mean in rows
         ]
-    ).astype({"share_low": "float64", "share_high": "float64"})
+    ).astype(dict.fromkeys(("share", "share_low", "share_high"), "float64"))
 
 
 def shares_table(own: GapParts) -> pd.DataFrame:
@@ -106,15 +107,7 @@ def shares_plot(table: pd.DataFrame, value_title: str) -> go.Figure:
             y=labels,
             mode="markers",
             marker={"size": 10, "color": sums, "symbol": ["diamond"] + ["circle"] * (len(labels) - 1)},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (table["ci_high"] - table["value"]).to_list(),
-                "arrayminus": (table["value"] - table["ci_low"]).to_list(),
-                "thickness": 2,
-                "width": 6,
-                "color": GREY,
-            },
+            error_x=whiskers(table["value"], table["ci_low"], table["ci_high"], GREY),
             customdata=[
                 f"{low:.0%} – {high:.0%}" for low, high in zip(table["ci_low"], table["ci_high"], strict=True)
             ],
@@ -124,12 +117,7 @@ def shares_plot(table: pd.DataFrame, value_title: str) -> go.Figure:
     for end in (0, 1):
         figure.add_vline(x=end, line_width=1.5, line_color=GREY, line_dash="solid" if end == 0 else "dash")
     figure.update_xaxes(title=value_title, tickformat=".0%")
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
-    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
-    return figure
+    return in_rows(figure, labels)
 
 
 def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
@@ -164,12 +152,7 @@ def waterfall(table: pd.DataFrame, value_title: str) -> go.Figure:
     figure.update_xaxes(
         title=value_title, range=_reach(table["value"]), zeroline=True, zerolinewidth=1.5, zerolinecolor=GREY
     )
-    figure.update_yaxes(
-        categoryorder="array", categoryarray=labels[::-1], type="category", automargin=True, ticksuffix="  "
-    )
-    height = FRAME_HEIGHT + ROW_HEIGHT * len(table)
-    figure.update_layout(height=height, margin={"l": 8, "r": 40, "t": 8, "b": 8}, showlegend=False)
-    return figure
+    return in_rows(figure, labels).update_layout(margin_r=40)
 
 
 def share_sentence(share: Term) -> str:
@@ -222,8 +205,3 @@ def _gap_name(own: GapParts) -> str:
     gap = own.gap
     against = t("fairness.against", group=plain(gap.group), reference=reference_name(gap.reference))
     return f"{attribute_name(gap.attribute)}: {against}"
-
-
-@st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _parts(_model: LoadedModel, model_id: str, settings: AuditSettings) -> tuple[GapParts, ...]:
-    return decompose_gaps(_model, settings, workspace=cache.workspace())

@@ -22,7 +22,8 @@ from recsys_core.data.dataset import FloatArray, Histories, IntArray
 from recsys_core.data.split import histories
 from recsys_core.explain.attribute_mass import attribute_mass
 from recsys_core.explain.explanation import about_first_items
-from recsys_core.fairness.groups import UNKNOWN, attribute_names, group_labels
+from recsys_core.explain.scoring import Question
+from recsys_core.fairness.groups import UNKNOWN, attribute_names
 from recsys_core.fairness.inference import bootstrap_mean, interval, sample_of
 from recsys_core.fairness.proxies import associations
 from recsys_core.ranker.attribute_flip import attribute_inputs
@@ -32,6 +33,7 @@ from recsys_core.store.workspace import Workspace
 
 MOST_PEOPLE = 2_000
 N_DRAWS = 1_000
+STRENGTH_PLACES = 2
 DRAWN_BY = 0  # always the same people, so that two answers have nothing to be subtracted
 TOO_SLOW = "a model that reads texts would have to read some ten thousand pairs of texts"
 NOTHING_MOVES = "nothing that is known of people moves this model's scores"
@@ -44,7 +46,7 @@ class Proxy:
     Attributes:
         kind: `item`, `category` (its share of a history above the median) or `attribute`.
         name: an item's id, a category, or `attribute=value`.
-        strength: Cramér's V with the groups, 0 to 1.
+        strength: Cramér's V with the groups, 0 to 1, to two places: more would tell how many have it.
     """
 
     kind: str
@@ -70,8 +72,9 @@ class GroupMass:
         n: people.
         attribute: share of the attribute itself.
         proxies: share of the inputs that tell it.
-        even: share of the items of their histories that are proxies: what `proxies` would be if every input
-            counted the same.
+        even: share of the inputs that the model has of them that are proxies: what `proxies` would be if
+            every input counted the same. Inputs are the items that it looks at and the attributes that are
+            known.
     """
 
     group: str
@@ -127,13 +130,12 @@ def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None
         DataError: an attribute that can't form groups, none of whose groups may be shown, or people of whom
             a few could be told apart by what was shown before.
     """
-    members, shown = audited_groups(workspace, model.data, by)
+    members, labels, shown = audited_groups(workspace, model.data, by)
     data, ranker = model.data.dataset, model.ranker
     own = _columns(model, attribute_names(audited_users(model.data), by))
     if isinstance(ranker, CrossEncoderRanker):
         return AttributeMass(bool(own), (), (), TOO_SLOW)
     everybody = np.flatnonzero(members)
-    labels = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
     known = histories(data, model.data.split, "test").take(everybody)
     told = _proxies(_inputs(model, known, own), labels, shown, minimum_group(workspace))
     drawn = np.sort(np.random.default_rng(DRAWN_BY).permutation(len(everybody))[:MOST_PEOPLE])
@@ -147,7 +149,8 @@ def find_mass_of(model: LoadedModel, by: str, workspace: Workspace | None = None
     if not masses.any():
         return AttributeMass(bool(own), told.named, (), NOTHING_MOVES)
     record_answer(workspace, model.data, answer, hidden)
-    even = np.array([np.isin(np.unique(question.history), told.items).mean() for question in questions])
+    read, reach = _read(model), ranker.max_length
+    even = np.array([_even(question, told, reach, read) for question in questions])
     rows = [_group("", masses, even)]
     groups = [group for group in shown if group not in hidden[by]]
     rows += [_group(group, masses[inside], even[inside]) for group, inside in _inside(labels[asked], groups)]
@@ -174,9 +177,19 @@ def _proxies(inputs: _Inputs, labels: NDArray[np.object_], shown: list[str], few
     return _Told(named, items, columns)
 
 
+def _even(question: Question, told: _Told, reach: int, read: list[int]) -> float:
+    """The share of proxies among the last `reach` items and the known ones of the attributes `read`."""
+    reached = np.unique(question.history[max(0, len(question.history) - reach) :])
+    codes = np.zeros(0) if question.askers is None else question.askers.attributes[0]
+    known = {column for column in read if column < len(codes) and codes[column] > 0}
+    n_inputs = len(reached) + len(known)
+    n_proxies = int(np.isin(reached, told.items).sum()) + len(known & set(told.columns))
+    return n_proxies / n_inputs if n_inputs else 0.0
+
+
 def _proxy(named: tuple[str, str], strength: float) -> Proxy:
     kind, name = named
-    return Proxy(kind, name, strength)
+    return Proxy(kind, name, round(strength, STRENGTH_PLACES))
 
 
 def mass_json(found: AttributeMass) -> dict[str, Any]:
@@ -190,9 +203,14 @@ def _inside(labels: NDArray[np.object_], groups: list[str]) -> list[tuple[str, N
 
 def _columns(model: LoadedModel, names: list[str]) -> list[int]:
     """Where these attributes are among what askers tell, if the model reads them."""
-    read = attribute_inputs(model.ranker)
     codes = model.data.dataset.attributes
-    return [number for number, own in enumerate(codes) if own.name in names and own.name in read]
+    return [number for number in _read(model) if codes[number].name in names]
+
+
+def _read(model: LoadedModel) -> list[int]:
+    """Where the attributes that the model reads are among what askers tell."""
+    read = attribute_inputs(model.ranker)
+    return [number for number, codes in enumerate(model.data.dataset.attributes) if codes.name in read]
 
 
 def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
@@ -211,10 +229,10 @@ def _inputs(model: LoadedModel, known: Histories, own: list[int]) -> _Inputs:
     items = [np.array([item]) for item in range(data.n_items + 1)]
     items += [shares[:, [column]].nonzero()[0].astype(np.int64) for column in range(len(categories))]
     columns, parts = [-1] * len(named), [has_item, csr_array(has_category.astype(np.float64))]
-    read = attribute_inputs(model.ranker)
-    for number, codes in enumerate(data.attributes):
-        if number in own or codes.name not in read or known.askers is None:
+    for number in _read(model):
+        if number in own or known.askers is None:
             continue
+        codes = data.attributes[number]
         for code, value in enumerate(codes.values, start=1):
             with_it = known.askers.attributes[:, number] == code
             parts.append(csr_array(with_it[:, None].astype(np.float64)))

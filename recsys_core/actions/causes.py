@@ -100,17 +100,21 @@ def _gap_json(own: GapParts) -> dict[str, Any]:
         "composition": asdict(parts.composition),
         "structure": asdict(parts.structure),
         "factors": [
-            {"factor": row.factor, **asdict(row.term), "share": parts.share_of([row.factor])}
+            {"factor": row.factor, **asdict(row.term), "share": _value(row.share)}
             | {"share_interval": _ends(row.share)}
             | {"group_mean": row.group_mean, "reference_mean": row.reference_mean, "outside": row.outside}
             for row in parts.factors
         ],
         "structure_share_interval": _ends(parts.structure_share),
         "structure_may_be_none": parts.structure_may_be_none,
-        "share_of_length_and_what_follows": parts.share_of(FOLLOW_FROM_LENGTH),
+        "share_of_length_and_what_follows": _value(parts.share),
         "share_of_length_interval": _ends(parts.share),
         "not_used": [asdict(row) for row in parts.not_used],
     }
+
+
+def _value(share: Term | None) -> float | None:
+    return share.value if share else None
 
 
 def _ends(share: Term | None) -> list[float] | None:

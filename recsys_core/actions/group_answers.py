@@ -191,8 +191,12 @@ def refuse_few(workspace: Workspace | None, n: int) -> None:
         )
 
 
-def audited_groups(workspace: Workspace | None, data: LoadedDataset, by: str) -> tuple[Members, list[str]]:
-    """[n_users] whom audits are about, and which of their groups may be shown; that these are is recorded.
+def audited_groups(
+    workspace: Workspace | None, data: LoadedDataset, by: str
+) -> tuple[Members, NDArray[np.object_], list[str]]:
+    """[n_users] whom audits are about, the group of each of them, and the groups that may be shown.
+
+    That these are shown is recorded.
 
     Raises:
         DataError: as `disclose`, or fewer than two groups may be shown.
@@ -206,7 +210,7 @@ def audited_groups(workspace: Workspace | None, data: LoadedDataset, by: str) ->
         raise DataError(
             f"{by} has fewer than 2 groups of {minimum_group(workspace)} people that may be shown"
         )
-    return members, shown
+    return members, labels.astype(str).to_numpy(), shown
 
 
 def members_of(data: LoadedDataset, numbers: Sequence[int] | NDArray[np.int64]) -> Members:

@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsys_core.actions.audit_questions import audited_users
 from recsys_core.actions.group_answers import audited_groups
 from recsys_core.actions.models import LoadedModel
 from recsys_core.data.split import histories
 from recsys_core.errors import ConfigError
-from recsys_core.fairness.groups import group_labels
 from recsys_core.fairness.leakage import FEWEST_PEOPLE, N_PERMUTATIONS, Probe, check_permutations, probe_group
 from recsys_core.metrics.rank_overlap import rank_biased_overlap
 from recsys_core.ranker.attribute_flip import attribute_inputs, flipped_lists
@@ -103,8 +101,7 @@ def find_leakage_of(
     check_permutations(n_permutations)
     data = model.data.dataset
     known = histories(data, model.data.split, "test")
-    members, shown = audited_groups(workspace, model.data, by)
-    own = group_labels(audited_users(model.data)[members], by).astype(str).to_numpy()
+    members, own, shown = audited_groups(workspace, model.data, by)
     in_shown = np.isin(own, shown)
     histories_of, own = known.take(np.flatnonzero(members)[in_shown]), own[in_shown]
     vectors = (user_vectors(model.ranker, histories_of), history_vectors(histories_of, data.n_items))

@@ -37,9 +37,10 @@ def decompose(
 
 def _text(gap: dict[str, Any]) -> str:
     total = gap["gap"]["value"]
+    has_shares = gap["structure_share_interval"] is not None
     lines: list[dict[str, Any]] = [{"part": row["factor"], **row} for row in gap["factors"]]
     for part in ("structure", "gap"):
-        lines.append({"part": part, **gap[part], "share": gap[part]["value"] / total if total else None})
+        lines.append({"part": part, **gap[part], "share": gap[part]["value"] / total if has_shares else None})
     said = list(_together(gap))
     if gap["structure_may_be_none"]:
         said.append("what is left between people who are alike can't be told from nothing")

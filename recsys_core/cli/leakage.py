@@ -62,6 +62,7 @@ def _mass_text(mass: dict[str, Any]) -> list[str]:
         for on in ("attribute", "proxies")
     ]
     named = ", ".join(f"{own['kind']} {own['name']} ({own['strength']:.2f})" for own in mass["proxies"][:5])
-    told = f"the strongest proxies: {named}" if named else "no input tells the attribute beyond chance"
+    none = "no input that enough people of each group have and lack tells the attribute beyond chance"
+    told = f"the strongest proxies: {named}" if named else none
     heading = "share of what moves people's first items"
     return ["", heading, table_text(rows, ["group", "n", "on", "value", "ci_low", "ci_high", "even"]), told]

@@ -7,6 +7,7 @@ import numpy as np
 from recsys_core.data.dataset import Dataset, Histories, IntArray
 from recsys_core.data.split import Split, histories
 from recsys_core.errors import DataError
+from recsys_core.explain.answers import SCORES_AT_ONCE
 from recsys_core.explain.attributions import DEFAULT, Attributions, Baseline, Method, Options
 from recsys_core.explain.faithfulness import REMOVALS, Faithfulness, Removal, Verification, verify
 from recsys_core.explain.history import METHODS, attribute, default_method
@@ -177,10 +178,17 @@ def asked_to_verify(
 
 def about_first_items(ranker: Ranker, known: Histories) -> tuple[IntArray, list[Question]]:
     """Who has a list, and why its first item is there; `known` says what people have touched."""
-    first = top_k(mask_seen(ranker.score(known), known), 1)[:, 0]
+    at_once = max(1, SCORES_AT_ONCE // (ranker.n_items + 1))
+    some = [known.take(rows) for rows in _in_turn(len(known), at_once)]
+    firsts = [top_k(mask_seen(ranker.score(own), own), 1)[:, 0] for own in some]
+    first = np.concatenate([np.zeros(0, dtype=np.int64), *firsts])
     listed = np.flatnonzero(first > 0)
     people = [known.take(np.array([row])) for row in listed]
     return listed, [
         Question(own.items, int(item), own.items, own.context, own.askers)
         for own, item in zip(people, first[listed], strict=True)
     ]
+
+
+def _in_turn(n: int, at_once: int) -> list[IntArray]:
+    return [np.arange(start, min(start + at_once, n)) for start in range(0, n, at_once)]

@@ -19,8 +19,8 @@ class Associations:
 
     Attributes:
         strength: [m] Cramér's V of having the input by group, 0 = none, 1 = it tells the group.
-        p_adjusted: [m] of the χ² test, by Benjamini & Hochberg over all that can be tested; 1 where too few
-            people have the input, or lack it.
+        p_adjusted: [m] of the χ² test, by Benjamini & Hochberg over all that may be tested; 1 where too few
+            people of a group have the input, or lack it.
     """
 
     strength: NDArray[np.float64]
@@ -35,23 +35,26 @@ class Associations:
 def associations(has: csr_array, groups: NDArray[np.int64], fewest: int = SMALLEST_GROUP) -> Associations:
     """How inputs go with groups, by the χ² of each 2 × G table (Cramér, 1946).
 
+    V beside the sizes of the groups tells a table nearly by itself, so a table with a small cell isn't told
+    of, a cell of nobody among them: it would say of each person of a group what they have or lack.
+
     Args:
         has: [n, m] 1 where a person has an input.
         groups: [n] number of each person's group, from 0.
-        fewest: people who must have an input, and as many who lack it.
+        fewest: people of each group who must have an input, and as many of each who must lack it.
     """
     n, n_groups = len(groups), int(groups.max(initial=-1)) + 1
     own = csr_array((np.ones(n), (groups, np.arange(n))), shape=(n_groups, n))
-    with_it = csr_array(own @ has).toarray().T  # [m, G] people of each group who have it
     of_group = np.bincount(groups, minlength=n_groups)
-    total = with_it.sum(axis=1)
-    tested = (np.minimum(total, n - total) >= fewest) & ((of_group > 0).sum() > 1)
-    strength, p_adjusted = np.zeros(len(total)), np.ones(len(total))
+    with_it = csr_array(own @ has).toarray().T[:, of_group > 0]  # [m, G] people of each group who have it
+    of_group = of_group[of_group > 0]
+    strength, p_adjusted = np.zeros(len(with_it)), np.ones(len(with_it))
+    smallest_cell = np.minimum(with_it, of_group - with_it).min(axis=1, initial=n)
+    tested = (smallest_cell >= fewest) & (len(of_group) > 1)
     if tested.any():
-        share = total[tested, None] / n
-        spread = share * (1 - share) * of_group[None, of_group > 0]
-        apart = with_it[tested][:, of_group > 0] - share * of_group[None, of_group > 0]
-        found = (apart**2 / spread).sum(axis=1)
+        share = with_it[tested].sum(axis=1, keepdims=True) / n
+        spread = share * (1 - share) * of_group
+        found = ((with_it[tested] - share * of_group) ** 2 / spread).sum(axis=1)
         strength[tested] = np.sqrt(found / n)
-        p_adjusted[tested] = false_discovery_control(chi2.sf(found, (of_group > 0).sum() - 1))
+        p_adjusted[tested] = false_discovery_control(chi2.sf(found, len(of_group) - 1))
     return Associations(strength, p_adjusted)

@@ -47,6 +47,11 @@ class ItemLine:
         """Whether nothing is known of it but how much it is shown."""
         return self.merit is None and self.ratio is None and self.inter is None and self.intra is None
 
+    @property
+    def nobody_chose_it(self) -> bool:
+        """Whether it is known to have no merit; None people behind it are some, but too few to be told of."""
+        return self.group.n_merited == 0
+
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
