@@ -260,6 +260,8 @@ def test_what_is_added_up_in_place_is_what_is_learned(length: int):
     expected = block(x, whole).detach()
     with torch.inference_mode():
         torch.testing.assert_close(block(x, whole), expected)
+        turned = x.transpose(0, 1).contiguous().transpose(0, 1)  # the same, in another order of memory
+        torch.testing.assert_close(block(turned, whole), expected)
         torch.testing.assert_close(block.last(x, whole), expected[:, -1])
         assert torch.equal(x, before)
         assert not torch.allclose(block.train()(x, whole), expected)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recsys_core.ranker.noise import Dropout
-from recsys_core.ranker.residual import adds_in_place
+from recsys_core.ranker.residual import adds_in_place, with_bias
 
 REACH = 2  # places before each item, and after it where both ways are open
 
@@ -49,8 +49,8 @@ class Convolution(nn.Module):
 
         The first places of a row have met the end of the row before, so theirs are worked out again.
         """
-        total = x + self.weight.bias
-        sums, rows = (part.reshape(-1, x.shape[-1]) for part in (total, normed))
+        total = with_bias(x, self.weight)
+        sums, rows = total.view(-1, x.shape[-1]), normed.reshape(-1, x.shape[-1])
         for back, weight in zip(range(REACH, -1, -1), self.weight.weight.chunk(REACH + 1, 1), strict=True):
             sums[back:].addmm_(rows[: len(rows) - back], weight.T)
         total[:, :REACH] = x[:, :REACH] + self._of_neighbours(normed[:, :REACH])

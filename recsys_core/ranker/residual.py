@@ -26,6 +26,11 @@ def adds_in_place(x: Tensor, layer: nn.Module) -> bool:
     )
 
 
+def with_bias(x: Tensor, layer: nn.Linear) -> Tensor:
+    """[…, d] x plus the bias of a layer, in memory of its own that can be looked at as rows."""
+    return (x + layer.bias).contiguous()
+
+
 def add_linear(x: Tensor, inner: Tensor, layer: nn.Linear, dropout: nn.Module) -> Tensor:
     """[…, d] x + dropout(layer(inner)).
 
@@ -37,7 +42,7 @@ def add_linear(x: Tensor, inner: Tensor, layer: nn.Linear, dropout: nn.Module) -
     """
     if not adds_in_place(x, layer):
         return x + dropout(layer(inner))
-    total = x + layer.bias
+    total = with_bias(x, layer)
     total.view(-1, layer.out_features).addmm_(inner.reshape(-1, layer.in_features), layer.weight.T)
     return total
 
@@ -56,8 +61,8 @@ def add_feed_forward(
     """
     if not adds_in_place(x, narrowing):
         return x + dropout(narrowing(F.gelu(widening(inner))))
-    total = x + narrowing.bias
-    pieces = (flat.reshape(-1, x.shape[-1]).split(ROWS_AT_ONCE) for flat in (total, inner))
-    for sums, rows in zip(*pieces, strict=True):
+    total = with_bias(x, narrowing)
+    sums_of, rows_of = total.view(-1, x.shape[-1]), inner.reshape(-1, x.shape[-1])
+    for sums, rows in zip(sums_of.split(ROWS_AT_ONCE), rows_of.split(ROWS_AT_ONCE), strict=True):
         sums.addmm_(F.gelu(widening(rows)), narrowing.weight.T)
     return total
