@@ -66,7 +66,7 @@ def draw_figures(model: LoadedModel, explanation: Explanation) -> None:
 def draw_contributions(contributed: pd.DataFrame) -> None:
     """Every history item on the timeline, and the strongest by name."""
     st.subheader(t("explain.contributions"), anchor=False, help=t("explain.contributions_help"))
-    left, right = st.columns([7, 5], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         st.caption(t("explain.bars_means"))
         figure = charts.attribution_bars(contributed, t("explain.position"), t("explain.attribution"))
