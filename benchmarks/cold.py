@@ -1,13 +1,13 @@
-"""What texts are worth, and where: python -m benchmarks.cold FOLDER [SEED …] [RANKER …] [KEY=VALUE …].
+"""What texts are worth, and where: python -m benchmarks.cold FOLDER [--seeds 0 1 2] [--home HOME].
 
 Each ranker is trained on MovieLens-100K with ids alone, with texts alone (title, year and genres), and with
 both. Protocol: leave one out, last item test, last but one validation, all items ranked, seen items left out,
 no time of the request. Figures are of all people, and of those whose test item is among the rarest in
-training: the half of the catalogue that has the fewest interactions, and items with at most five. Prints
-Markdown; RESULTS.md keeps what was measured, with the machine.
+training: the half of the catalogue that has the fewest interactions, and items with at most five. With
+--home the models are kept in that workspace, and a run that was cut off goes on. Prints Markdown.
 """
 
-import sys
+import argparse
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from recsys_core.data.dataset import FloatArray, IntArray
 from recsys_core.data.events import BoolArray
 from recsys_core.data.split import histories, targets
 from recsys_core.metrics.ranking import per_person
+from recsys_core.metrics.ranks import RelevantRanks
 from recsys_core.ranker.popularity import item_counts
 from recsys_core.store.workspace import Workspace
 
@@ -57,55 +58,71 @@ def cohorts(counts: FloatArray, wanted: IntArray) -> tuple[Cohort, ...]:
     )
 
 
-def main(folder: Path, seeds: list[int], rankers: list[str], changes: list[str]) -> None:
+def main() -> None:
     """Trains every variant on every seed and prints means over seeds, and what texts add with intervals."""
-    with tempfile.TemporaryDirectory() as home:
-        workspace = Workspace.open(Path(home))
-        ingest_sample(workspace, "ml", "movielens-100k", folder)
-        data = open_dataset(workspace, "ml")
-        known = histories(data.dataset, data.split, "valid")
-        groups = cohorts(item_counts(known, data.dataset.n_items), targets(data.dataset, data.split, "test"))
-        print("| ranker | items known by | test items | people | NDCG@10 | HR@10 | HR@100 | median rank |")
-        print("|---|---|---|---|---|---|---|---|")
-        for ranker in rankers:
-            ranks = {
-                name: _ranks(workspace, ranker, name, seeds, [*variant, *changes])
-                for name, variant in VARIANTS.items()
-            }
-            for group in groups:
-                _print_figures(ranker, group, ranks)
-            for group in groups:
-                _print_gain(ranker, group, ranks["both"], ranks["id"])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="of MovieLens-100K")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--rankers", nargs="+", default=["transformer"], choices=list(SETTINGS))
+    parser.add_argument("--set", nargs="*", default=[], help="key=value")
+    parser.add_argument("--home", type=Path, help="of the workspace that keeps the models")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace.open(options.home or Path(folder))
+        if not workspace.datasets():
+            ingest_sample(workspace, "ml", "movielens-100k", options.folder)
+        compare(workspace, options.seeds, options.rankers, options.set)
+
+
+def compare(workspace: Workspace, seeds: list[int], rankers: list[str], changes: list[str]) -> None:
+    """Prints the figures of the only data set of a workspace, training what isn't there yet."""
+    data = open_dataset(workspace, workspace.datasets()[0].id)
+    known = histories(data.dataset, data.split, "valid")
+    groups = cohorts(item_counts(known, data.dataset.n_items), targets(data.dataset, data.split, "test"))
+    print("| ranker | items known by | test items | people | NDCG@10 | HR@10 | HR@100 | median rank |")
+    print("|---|---|---|---|---|---|---|---|")
+    for ranker in rankers:
+        ranks = {
+            name: _ranks(workspace, ranker, name, seeds, [*variant, *changes])
+            for name, variant in VARIANTS.items()
+        }
+        for group in groups:
+            print_figures(ranker, group, ranks)
+        for group in groups:
+            print_gain(ranker, group, ranks["both"], ranks["id"])
 
 
 def _ranks(
     workspace: Workspace, ranker: str, variant: str, seeds: list[int], changes: list[str]
-) -> list[IntArray]:
-    """[n_users] ranks of the test items, one array a seed."""
-    records = [
-        train(workspace, "ml", ranker, f"{ranker} {variant} {seed}", seed=seed, changes=changes)
-        for seed in seeds
-    ]
-    return [open_model(workspace, record.id).test.ranks for record in records]
+) -> list[RelevantRanks]:
+    """The ranks of everybody's test item, one a seed."""
+    found = list[RelevantRanks]()
+    for seed in seeds:
+        name = " ".join([ranker, variant, str(seed), *changes])
+        kept = [model for model in workspace.models() if model.name == name]
+        dataset_id = workspace.datasets()[0].id
+        record = kept[0] if kept else train(workspace, dataset_id, ranker, name, seed=seed, changes=changes)
+        found.append(open_model(workspace, record.id).test.held_out)
+    return found
 
 
-def _print_figures(ranker: str, group: Cohort, ranks: dict[str, list[IntArray]]) -> None:
+def print_figures(ranker: str, group: Cohort, ranks: dict[str, list[RelevantRanks]]) -> None:
     for variant, of_seeds in ranks.items():
         figures = np.array(
-            [[np.nanmean(per_person(metric, own[group.members])) for metric in METRICS] for own in of_seeds]
+            [[np.nanmean(per_person(metric, own)[group.members]) for metric in METRICS] for own in of_seeds]
         )
-        middle = np.mean([np.median(own[group.members]) for own in of_seeds])
+        middle = np.mean([np.median(own.first[group.members]) for own in of_seeds])
         cells = [f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(figures.mean(0), figures.std(0), strict=True)]
         _print_row(ranker, variant, group, [*cells, f"{middle:.0f}"])
 
 
-def _print_gain(ranker: str, group: Cohort, both: list[IntArray], ids: list[IntArray]) -> None:
+def print_gain(ranker: str, group: Cohort, both: list[RelevantRanks], ids: list[RelevantRanks]) -> None:
     """What texts add to ids: each person's mean over seeds, paired, with a 95 % bootstrap interval."""
     cells = list[str]()
     for metric in METRICS:
         gains = np.mean(
             [
-                per_person(metric, own[group.members]) - per_person(metric, other[group.members])
+                (per_person(metric, own) - per_person(metric, other))[group.members]
                 for own, other in zip(both, ids, strict=True)
             ],
             axis=0,
@@ -122,11 +139,4 @@ def _print_row(ranker: str, known_by: str, group: Cohort, cells: list[str]) -> N
 
 
 if __name__ == "__main__":
-    words = sys.argv[2:]
-    own_rankers = [word for word in words if word in SETTINGS] or ["transformer"]
-    main(
-        Path(sys.argv[1]),
-        [int(word) for word in words if word.isdigit()] or [0],
-        own_rankers,
-        [word for word in words if "=" in word],
-    )
+    main()

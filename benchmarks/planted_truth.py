@@ -161,7 +161,8 @@ class Trial:
         seed: int,
     ) -> None:
         self.ranker, self.copied, self.questions = ranker, copied, questions
-        self.method, self.rivals, self.seed = method, rivals, seed
+        self.method: Method = method
+        self.rivals, self.seed = rivals, seed
         self.orders = list[dict[str, FloatArray]]()
 
     def is_behind(self, n_people: int) -> bool:

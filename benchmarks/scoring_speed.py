@@ -9,6 +9,7 @@ one: one person's list of 10 among 100,000 items with text, from history to tabl
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def search(n: int, rounds: int) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("vectors", "states"):
             np.save(Path(folder) / f"{name}.npy", generator.standard_normal((n, SIZE), dtype=np.float32))
-        own, peer, peaks = list[float](), list[float](), list[float]()
+        own, peer, peaks, faiss = list[float](), list[float](), list[float](), dict[str, Any]()
         for _ in range(rounds):
             before = run_own("own_scoring", "search", folder, "--k", K)
             faiss = run_peer("faiss_search.py", folder, "--k", K)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.children import ChildFailed, run_own, spread
+from benchmarks.cold import Cohort, print_figures, print_gain
 from benchmarks.growth import exponent
 from benchmarks.run import DATA, PARTS, chosen, listing, run
 from benchmarks.scoring_speed import compare
 from benchmarks.training_speed import Compared
+from recsys_core.metrics.ranks import RelevantRanks
 
 
 def test_the_exponent_of_quadratic_growth_is_two():
@@ -39,6 +41,22 @@ def test_lists_are_compared_by_the_scores_where_items_differ(tmp_path):
     np.save(tmp_path / "items_own.npy", np.array([[2, 0], [2, 0]]))
     np.save(tmp_path / "items.npy", np.array([[2, 1], [0, 2]]))  # a tie, then two real differences
     assert compare(tmp_path) == "3 of 4 places differ, by 1e+00 at most; 2 beyond rounding"
+
+
+def test_what_texts_add_is_told_of_the_people_of_a_cohort(capsys: pytest.CaptureFixture[str]):
+    """Their test items are first with texts and past the tenth place without; others don't count."""
+    with_texts, without = (
+        RelevantRanks(np.array(ranks), np.arange(4)) for ranks in ([300, 1, 1], [1, 30, 40])
+    )
+    rare = Cohort("rare", np.array([False, True, True]))
+    print_figures("any", rare, {"id": [without], "both": [with_texts]})
+    print_gain("any", rare, [with_texts], [without])
+    assert capsys.readouterr().out.splitlines() == [
+        "| any | id | rare | 2 | 0.0000 ± 0.0000 | 0.0000 ± 0.0000 | 1.0000 ± 0.0000 | 35 |",
+        "| any | both | rare | 2 | 1.0000 ± 0.0000 | 1.0000 ± 0.0000 | 1.0000 ± 0.0000 | 1 |",
+        "| any | both − id | rare | 2 | +1.0000 (+1.0000 to +1.0000) | +1.0000 (+1.0000 to +1.0000) "
+        "| +0.0000 (+0.0000 to +0.0000) |  |",
+    ]
 
 
 def test_a_child_that_fails_says_how():
