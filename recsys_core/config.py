@@ -279,7 +279,7 @@ _PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("als", "quick"): {"factors": 32, "iterations": 10},
     ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
-    ("transformer", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
+    ("transformer", "best"): {"epochs": 30, "patience": 30, "max_length": 200, "dropout": 0.4},
     ("bert4rec", "quick"): {"epochs": 20, "max_length": 50, "embedding_size": 48, "patience": 15},
     ("bert4rec", "balanced"): {"epochs": 40, "patience": 15},
     ("bert4rec", "best"): {"epochs": 120, "max_length": 200, "embedding_size": 96, "patience": 30},
