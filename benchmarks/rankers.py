@@ -15,7 +15,8 @@ import numpy as np
 from recsys_core.actions.comparisons import leaderboard
 from recsys_core.actions.data import ingest_sample
 from recsys_core.actions.models import evaluate_model, list_for_user, open_model, train
-from recsys_core.config import PRESETS, SETTINGS
+from recsys_core.config import SETTINGS
+from recsys_core.presets import PRESETS
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 

@@ -13,9 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys_core.errors import ConfigError
-
-Preset = Literal["quick", "balanced", "best"]
-PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
+from recsys_core.presets import PRESET_VALUES, PRESETS
 
 _NUMBERS = r"^( *\d*\.?\d+ *(, *\d*\.?\d+ *)*)?$"
 
@@ -273,25 +271,6 @@ SETTINGS: dict[str, type[Settings]] = {
 
 MADE_OF_MODELS: dict[str, type[Settings]] = {"reranked": RerankedSettings}  # nobody trains these by name
 
-_PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
-    ("cross-encoder", "quick"): {"steps": 120, "depth": 20, "max_length": 5},
-    ("cross-encoder", "best"): {"steps": 2_000, "depth": 100, "max_length": 12},
-    ("als", "quick"): {"factors": 32, "iterations": 10},
-    ("als", "best"): {"factors": 128, "iterations": 30},
-    ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
-    ("transformer", "best"): {"epochs": 30, "patience": 30, "max_length": 200, "dropout": 0.4},
-    ("bert4rec", "quick"): {"epochs": 20, "max_length": 50, "embedding_size": 48, "patience": 15},
-    ("bert4rec", "balanced"): {"epochs": 40, "patience": 15},
-    ("bert4rec", "best"): {"epochs": 120, "max_length": 200, "embedding_size": 96, "patience": 30},
-    ("lstm", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
-    ("lstm", "best"): {"epochs": 40, "max_length": 200, "embedding_size": 128, "patience": 10},
-    ("fusion", "quick"): {"epochs": 8, "max_length": 50},
-    ("fusion", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 128, "patience": 10},
-    ("hybrid", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
-    ("hybrid", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
-}
-
-
 _CAME_LATER = ("event_type", "strength", "time", "place", "reviews")  # switches, on by default
 _TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _LIMIT_WORDS = {
@@ -337,7 +316,7 @@ def make_settings(ranker: str, preset: str = "balanced", changes: Sequence[str] 
     pairs = [change.partition("=") for change in changes]
     values = {key.strip(): value.strip() for key, equals, value in pairs if equals}
     malformed = [f"'{key}' is no setting; write key=value" for key, equals, _ in pairs if not equals]
-    return _validated(ranker, _PRESET_VALUES.get((ranker, preset), {}) | values, malformed)
+    return _validated(ranker, PRESET_VALUES.get((ranker, preset), {}) | values, malformed)
 
 
 def read_settings(ranker: str, values: dict[str, Any]) -> Settings:

@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from recsys_core.config import (
-    PRESETS,
     SETTINGS,
     AttentionSettings,
     EaseSettings,
@@ -22,6 +21,7 @@ from recsys_core.config import (
     read_settings,
 )
 from recsys_core.errors import ConfigError
+from recsys_core.presets import PRESETS
 
 # The smallest and the largest value that is allowed, and values just outside, setting by setting.
 BOUNDS: dict[tuple[str, str], tuple[list[str], list[str]]] = {

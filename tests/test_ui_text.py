@@ -8,8 +8,9 @@ from string import Formatter
 
 import pytest
 
-from recsys_core.config import PRESETS, SETTINGS
+from recsys_core.config import SETTINGS
 from recsys_core.errors import DataError
+from recsys_core.presets import PRESETS
 from ui.components import metric_name, sentence
 from ui.text import LOCALES, catalogue, plain, safe
 

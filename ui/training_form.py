@@ -6,7 +6,8 @@ import streamlit as st
 
 from recsys_core.actions.data import split_kind_of
 from recsys_core.actions.jobs import list_jobs, submit_training
-from recsys_core.config import PRESETS, SETTINGS
+from recsys_core.config import SETTINGS
+from recsys_core.presets import PRESETS
 from recsys_core.store.records import ModelRecord
 from ui import cache, state
 from ui.components import errors_as_sentences
