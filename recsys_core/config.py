@@ -70,8 +70,9 @@ class NeuralSettings(Settings):
     max_length: Annotated[int, Field(ge=2, le=1_000)] = 100
     embedding_size: Annotated[int, Field(ge=4, le=1_024)] = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    optimizer: Literal["muon", "adamw"] = "muon"  # of the matrices of layers; adamw wants a third of the rate
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.1
     batch_size: Annotated[int, Field(ge=1, le=8_192)] = 32
     accumulation: Annotated[int, Field(ge=1, le=1_024)] = 1  # pieces of a batch, one after the other
     schedule: Literal["cosine", "constant", "linear"] = "cosine"
@@ -271,7 +272,9 @@ SETTINGS: dict[str, type[Settings]] = {
 
 MADE_OF_MODELS: dict[str, type[Settings]] = {"reranked": RerankedSettings}  # nobody trains these by name
 
-_CAME_LATER = ("event_type", "strength", "time", "place", "reviews")  # switches, on by default
+_CAME_LATER = dict.fromkeys(("event_type", "strength", "time", "place", "reviews"), False) | {
+    "optimizer": "adamw"
+}
 _TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _LIMIT_WORDS = {
     "ge": "from {:g}",
@@ -322,8 +325,8 @@ def make_settings(ranker: str, preset: str = "balanced", changes: Sequence[str] 
 def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
     """The settings of a ranker from plain values, as they are kept beside a model.
 
-    What a ranker reads beside items came in one kind after the other. Settings that don't name a kind are
-    from before it, and their ranker reads none of it, whatever the default has become.
+    What a ranker reads beside items came in one kind after the other, and so did Muon. Settings that don't
+    name one are from before it, and their ranker has none of it, whatever the default has become.
 
     Raises:
         ConfigError: as `make_settings`.
@@ -332,7 +335,7 @@ def read_settings(ranker: str, values: dict[str, Any]) -> Settings:
         raise ConfigError(f"there is no ranker '{ranker}'; rankers are {', '.join(SETTINGS)}")
     settings = _validated(ranker, values, [])
     absent = type(settings).model_fields.keys() - settings.model_fields_set
-    return settings.model_copy(update=dict.fromkeys(absent.intersection(_CAME_LATER), False))
+    return settings.model_copy(update={key: _CAME_LATER[key] for key in absent.intersection(_CAME_LATER)})
 
 
 def _validated(ranker: str, values: dict[str, Any], problems: list[str]) -> Settings:

@@ -10,7 +10,7 @@ PRESETS: tuple[Preset, ...] = ("quick", "balanced", "best")
 
 PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("cross-encoder", "quick"): {"steps": 120, "depth": 20, "max_length": 5},
-    ("cross-encoder", "best"): {"steps": 2_000, "depth": 100, "max_length": 12},
+    ("cross-encoder", "best"): {"steps": 800, "max_length": 12},
     ("als", "quick"): {"factors": 32, "iterations": 10},
     ("als", "best"): {"factors": 128, "iterations": 30},
     ("transformer", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},

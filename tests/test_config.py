@@ -67,6 +67,7 @@ OF_EVERY_NEURAL_RANKER = {
     "max_length": (["2", "1000"], ["1", "1001"]),
     "embedding_size": (["4", "1024"], ["3", "1025"]),
     "dropout": (["0", "0.999"], ["-0.1", "1"]),
+    "optimizer": (["muon", "adamw"], ["sgd", ""]),
     "learning_rate": (["1e-9", "1"], ["0", "1.1"]),
     "weight_decay": (["0", "1"], ["-0.1", "1.1"]),
     "batch_size": (["1", "8192"], ["0", "8193"]),
@@ -272,6 +273,14 @@ def test_settings_that_were_kept_before_a_ranker_read_something_say_that_it_read
     kept = {name: value for name, value in now.items() if name not in later}
     assert all(now[name] is True for name in later)
     assert read_settings(ranker, kept).model_dump(mode="json") == now | dict.fromkeys(later, False)
+
+
+@pytest.mark.parametrize("ranker", ["transformer", "bert4rec", "lstm", "fusion", "hybrid"])
+def test_settings_that_were_kept_before_muon_say_adamw(ranker: str):
+    now = make_settings(ranker).model_dump(mode="json")
+    kept = {name: value for name, value in now.items() if name != "optimizer"}
+    assert now["optimizer"] == "muon"
+    assert read_settings(ranker, kept).model_dump(mode="json") == now | {"optimizer": "adamw"}
 
 
 def test_kept_settings_of_an_unknown_ranker_are_refused():

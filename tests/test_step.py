@@ -33,7 +33,14 @@ def one_thread() -> Iterator[None]:
 
 
 RECIPE = Recipe(
-    epochs=2, patience=2, batch_size=8, learning_rate=0.01, weight_decay=0.0, seed=0, precision="fp32"
+    epochs=2,
+    patience=2,
+    batch_size=8,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    seed=0,
+    precision="fp32",
+    optimizer="adamw",
 )
 
 
@@ -49,7 +56,7 @@ def a_stepper(recipe: Recipe) -> Stepper:
 def gradient_seen_by_optimizer(stepper: Stepper, batch: Batch = BATCH) -> dict[str, torch.Tensor]:
     """After one step from nothing, the first moment is (1 − β₁) times the gradient."""
     stepper.step(batch, "here")
-    moments = stepper.moments()
+    moments = stepper.optimizer.moments()
     return {name: moments[f"{name}/exp_avg"] / 0.1 for name in stepper.weights}
 
 

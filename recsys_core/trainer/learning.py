@@ -248,4 +248,5 @@ def _recipe(settings: NeuralSettings, seed: int) -> Recipe:
             settings.loss, settings.n_negatives, settings.negatives_exponent, settings.calibration
         ),
         groups=GroupChoice(settings.group_objective, settings.group_strength),
+        optimizer=settings.optimizer,
     )

@@ -37,7 +37,7 @@ class MemoryEstimate:
 
     Attributes:
         weights: of the ranker and of its best epoch, the items' texts included.
-        optimizer: two moments a weight.
+        optimizer: two moments a weight, though Muon keeps one.
         gradients: of the parts of a batch, and their sum.
         activations: what the way back reads, in all parts that are under way at once.
         loss: logits of a chunk, and which of them are closed.

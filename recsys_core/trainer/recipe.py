@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recsys_core.trainer.device import Precision
 from recsys_core.trainer.groups import AS_IT_IS, GroupChoice
 from recsys_core.trainer.objective import FULL_SOFTMAX, LossChoice
+from recsys_core.trainer.optimizer import OptimizerName
 from recsys_core.trainer.schedule import Schedule
 
 
@@ -18,7 +19,7 @@ class Recipe:
         patience: epochs without a better validation NDCG@10 before it stops.
         batch_size: windows a step.
         learning_rate: the peak, reached when the warm-up is over.
-        weight_decay: of matrices, decoupled (AdamW).
+        weight_decay: of matrices and tables of vectors, decoupled.
         seed: decides the order of batches and the dropout.
         precision: of matrix products in training; "auto" is bf16 where the device has units for it.
         accumulation: a batch goes through the ranker in so many pieces, one after the other.
@@ -27,6 +28,7 @@ class Recipe:
         max_gradient_norm: longer gradients are shortened to it.
         loss: what it learns by.
         groups: what it does about groups of people, where it is told who belongs to which.
+        optimizer: what moves the matrices of layers; AdamW moves the rest.
     """
 
     epochs: int
@@ -42,6 +44,7 @@ class Recipe:
     max_gradient_norm: float = 5.0
     loss: LossChoice = FULL_SOFTMAX
     groups: GroupChoice = AS_IT_IS
+    optimizer: OptimizerName = "muon"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def keep(
     weights = ranker.tensors()
     better = {name: tensor.cpu() for name, tensor in best.items() if not tensor.cpu().equal(weights[name])}
     beside = {} if stepper.groups is None else stepper.groups.state_dict()
-    states = ((WEIGHTS, weights), (BEST, better), (MOMENTS, stepper.moments()), (GROUPS, beside))
+    states = ((WEIGHTS, weights), (BEST, better), (MOMENTS, stepper.optimizer.moments()), (GROUPS, beside))
     tensors = {prefix + name: tensor for prefix, state in states for name, tensor in state.items()}
     header = _Header(
         CHECKPOINT_VERSION,

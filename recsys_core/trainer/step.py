@@ -18,6 +18,7 @@ from recsys_core.ranker.neural import NeuralRanker
 from recsys_core.ranker.noise import seed_noise
 from recsys_core.trainer.device import working_precision
 from recsys_core.trainer.group_objectives import GroupObjective
+from recsys_core.trainer.optimizer import Optimizer, matrices_of_layers
 from recsys_core.trainer.processes import Processes
 from recsys_core.trainer.recipe import Recipe
 from recsys_core.trainer.schedule import rate_at
@@ -50,7 +51,13 @@ class Stepper:
         )
         self.weights = dict[str, Tensor](named)
         self.precision = working_precision(recipe.precision, ranker.item_bias.device)
-        self.optimizer = _optimizer(list(self.weights.values()), recipe)
+        self.optimizer = Optimizer(
+            self.weights,
+            matrices_of_layers(ranker) if recipe.optimizer == "muon" else [],
+            recipe.learning_rate,
+            recipe.weight_decay,
+            threads.map if threads else map,
+        )
 
     def step(self, batch: Batch, place: str) -> float:
         """The mean loss of the batch before the step.
@@ -106,22 +113,9 @@ class Stepper:
         if not math.isfinite(norm):
             raise FloatingPointError(f"the gradient became {norm} {place}")
         shortened = min(1.0, self.recipe.max_gradient_norm / (norm + 1e-6))
-        for weight, gradient in zip(self.weights.values(), gradients, strict=True):
-            weight.grad = gradient * shortened
         rate = rate_at(self.n_done, self.n_steps, self.recipe.schedule, self.recipe.warm_up_share)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # what they held is free for the next batch
+        self.optimizer.step([gradient * shortened for gradient in gradients], rate)
         self.n_done += 1
-
-    def moments(self) -> dict[str, Tensor]:
-        """What the optimizer remembers of earlier gradients, by weight and kind; nothing before a step."""
-        return {
-            f"{name}/{kind}": value
-            for name, weight in self.weights.items()
-            for kind, value in self.optimizer.state[weight].items()
-        }
 
     def go_on_from(self, n_done: int, moments: dict[str, Tensor]) -> None:
         """Goes on after `n_done` steps that left these moments.
@@ -130,11 +124,7 @@ class Stepper:
             KeyError: moments of a weight are missing.
         """
         self.n_done = n_done
-        for name, weight in self.weights.items():
-            self.optimizer.state[weight] = {
-                kind: moments[f"{name}/{kind}"].to("cpu" if kind == "step" else weight.device)
-                for kind in ("step", "exp_avg", "exp_avg_sq")
-            }
+        self.optimizer.remember(moments)
 
 
 @contextmanager
@@ -158,11 +148,3 @@ def stepper(
             yield Stepper(ranker, loss, recipe, n_steps, processes, pool, groups)
     finally:
         torch.set_num_threads(n_threads)
-
-
-def _optimizer(weights: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    groups = [
-        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
-        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
