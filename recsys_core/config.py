@@ -197,6 +197,9 @@ class ProfileSettings(NeuralSettings):
     )
 
     reviews: bool = True  # what was written at events, where there is a text encoder
+    optimizer: Literal["muon", "adamw"] = "adamw"  # they have hardly a hidden layer
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 8e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
 
     @property
     def allowed_attributes(self) -> list[str]:

@@ -275,7 +275,7 @@ def test_settings_that_were_kept_before_a_ranker_read_something_say_that_it_read
     assert read_settings(ranker, kept).model_dump(mode="json") == now | dict.fromkeys(later, False)
 
 
-@pytest.mark.parametrize("ranker", ["transformer", "bert4rec", "lstm", "fusion", "hybrid"])
+@pytest.mark.parametrize("ranker", ["transformer", "bert4rec", "lstm"])
 def test_settings_that_were_kept_before_muon_say_adamw(ranker: str):
     now = make_settings(ranker).model_dump(mode="json")
     kept = {name: value for name, value in now.items() if name != "optimizer"}

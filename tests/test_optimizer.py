@@ -3,6 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from hand_made import small_transformer
@@ -45,6 +46,13 @@ def test_layers_have_matrices_and_tables_are_none():
     }
     tables = {name for name, weight in ranker.named_parameters() if weight.ndim == 2} - set(found)
     assert {name.split(".")[-2:][-1] for name in tables} == {"weight", "relative_bias"}
+
+
+def test_what_projects_texts_stands_for_a_table():
+    texts = np.ones((21, 6), dtype=np.float16)
+    ranker = small_transformer(20, text_vectors=texts)
+    assert "item_vectors.projection.weight" in dict(ranker.named_parameters())
+    assert matrices_of_layers(ranker) == matrices_of_layers(small_transformer(20))
 
 
 def test_recurrent_layers_have_matrices():

@@ -41,7 +41,7 @@ def torch_as_it_was() -> Iterator[None]:
     torch.set_rng_state(state)
 
 
-RECIPE = Recipe(epochs=4, patience=2, batch_size=8, learning_rate=0.01, weight_decay=0.01, seed=0)
+RECIPE = Recipe(4, 2, batch_size=8, learning_rate=0.01, weight_decay=0.01, seed=0, optimizer="muon")
 
 
 def run(

@@ -26,7 +26,9 @@ from recsys_core.trainer.resume import Checkpoint, digest_of
 
 N_ITEMS = 20
 HISTORIES = random_histories(seed=3, n=40, n_items=N_ITEMS, longest=12, shortest=3)
-RECIPE = Recipe(epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, seed=0)
+RECIPE = Recipe(
+    epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, seed=0, optimizer="muon"
+)
 VALID = [0.2, 0.5, 0.3, 0.4]
 
 
@@ -152,12 +154,13 @@ def test_a_checkpoint_is_tensors_and_json_in_one_file(tmp_path: Path):
     run(in_folder(tmp_path), stop_after=3)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     header = header_of(tmp_path / "checkpoint.safetensors")
-    assert (header["version"], header["settings_sha256"], header["data_sha256"]) == (2, "s", "d")
+    assert (header["version"], header["settings_sha256"], header["data_sha256"]) == (3, "s", "d")
     with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
         names = set(file.keys())
     for prefix in ("weights/", "best/"):
         assert f"{prefix}item_bias" in names
     assert {f"moments/item_bias/{kind}" for kind in ("step", "exp_avg", "exp_avg_sq")} <= names
+    assert any(name.endswith("/momentum_buffer") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -178,14 +181,14 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [1, 9])
+@pytest.mark.parametrize("version", [1, 2, 9])
 def test_a_checkpoint_of_another_version_is_refused(version: int, tmp_path: Path):
-    """Whatever else it holds: settings of version 1 had other names, and so another digest."""
+    """Whatever else it holds: settings of versions 1 and 2 had fewer names, and so another digest."""
     run(in_folder(tmp_path), stop_after=1)
     path = tmp_path / "checkpoint.safetensors"
     header = json.dumps(header_of(path) | {"version": version, "settings_sha256": "x"})
     save_file({"weights/item_bias": torch.zeros(1)}, path, {"run": header})
-    words = f"a checkpoint of version {version}, this RecLens goes on from version 2; delete it to start anew"
+    words = f"a checkpoint of version {version}, this RecLens goes on from version 3; delete it to start anew"
     with pytest.raises(StoreError, match=words):
         train_again(tmp_path)
 

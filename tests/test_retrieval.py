@@ -1,5 +1,7 @@
 """Exact search: a full sort in float64 gives the same, whatever the pass, the ties, the mask, the norms."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -234,6 +236,27 @@ def test_lists_found_in_several_threads_are_those_found_in_one(
     finally:
         torch.set_num_threads(n_threads)
     assert np.array_equal(in_three.items, in_one.items) and np.array_equal(in_three.scores, in_one.scores)
+
+
+def test_threads_share_the_room_for_scores(first_pass: str, monkeypatch: pytest.MonkeyPatch):
+    """Of 3,100 columns for a person at most nine fit, for all threads together."""
+    index, n_threads = ItemIndex(drawn(N_ITEMS + 1, SIZE)), torch.get_num_threads()
+    monkeypatch.setattr("recsys_core.ranker.retrieval.MOST_SCORES", 9 * 3_100)
+    monkeypatch.setattr("recsys_core.ranker.retrieval.FEWEST_OF_A_THREAD", 20)
+    rows, own = list[int](), ItemIndex._scratch
+
+    def counted(index: ItemIndex, *arguments: Any) -> tuple[torch.Tensor, int]:
+        scratch, n_rows = own(index, *arguments)
+        rows.append(n_rows)
+        return scratch, n_rows
+
+    monkeypatch.setattr(ItemIndex, "_scratch", counted)
+    try:
+        torch.set_num_threads(3)
+        index.search(drawn(N_PEOPLE, SIZE, seed=1), nobody_saw_anything(N_PEOPLE), k=7)
+    finally:
+        torch.set_num_threads(n_threads)
+    assert rows[:3] == [3, 3, 3]
 
 
 def test_totals_make_probabilities_of_scores(monkeypatch: pytest.MonkeyPatch):

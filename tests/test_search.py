@@ -277,6 +277,18 @@ def test_what_was_found_can_be_trained_with(tmp_path: Path):
     assert kept == json.loads(json.dumps(search_json(SEARCH, result)))
 
 
+def test_a_file_from_before_a_setting_existed_means_what_it_meant(tmp_path: Path):
+    result, _ = searched()
+    write_settings(tmp_path / "best.json", SEARCH, result)
+    kept = json.loads((tmp_path / "best.json").read_text())
+    for later in ("optimizer", "place"):
+        del kept["settings"][later]
+    (tmp_path / "best.json").write_text(json.dumps(kept))
+    meant = of(make_settings("transformer", "quick", changes_in(tmp_path / "best.json", "transformer")))
+    assert (meant.optimizer, meant.place) == ("adamw", False)
+    assert meant == of(result.best.settings).model_copy(update={"optimizer": "adamw", "place": False})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -10,6 +10,9 @@ import pytest
 import torch
 from hand_made import random_histories, small_transformer
 
+from recsys_core.data.profiles import ItemTraits, ProfileLayout
+from recsys_core.ranker.hybrid import HybridRanker
+from recsys_core.ranker.profile import ProfileColumns
 from recsys_core.ranker.transformer import TransformerRanker
 from recsys_core.trainer.loop import train, training_loss
 from recsys_core.trainer.processes import ALONE
@@ -149,3 +152,24 @@ def losses_under(schedule: Schedule) -> list[float]:
 
 def test_a_schedule_reaches_the_weights():
     assert len({tuple(losses_under(schedule)) for schedule in ("cosine", "linear", "constant")}) == 3
+
+
+def learned_in_threads(n_threads: int) -> dict[str, torch.Tensor]:
+    """A hybrid, which meets one of its layers twice on the way, after twelve steps in bfloat16."""
+    torch.manual_seed(0)
+    traits = ItemTraits(("popularity taste",), np.zeros((N_ITEMS + 1, 1)))
+    layout = ProfileLayout(traits.names, (), (), (), has_times=False, has_dwell=False, has_strengths=False)
+    ranker = HybridRanker(N_ITEMS, 16, 12, 0.1, ProfileColumns.of(layout, traits))
+    torch.set_num_threads(n_threads)
+    recipe = replace(RECIPE, epochs=4, patience=4, precision="bf16", optimizer="muon")
+    callbacks = Callbacks(lambda _: None, lambda _: None)
+    rising = iter(range(4))
+    train(ranker, HISTORIES, lambda: next(rising), recipe, torch.device("cpu"), callbacks)
+    return ranker.tensors()
+
+
+def test_threads_change_no_bit_of_what_is_learned():
+    alone = learned_in_threads(1)
+    for _ in range(5):  # what depends on time needs several chances
+        together = learned_in_threads(2)
+        assert all(value.equal(alone[name]) for name, value in together.items())

@@ -26,5 +26,5 @@ def changes_in(path: Path, ranker: str) -> list[str]:
         )
     if of_ranker != ranker:
         raise ConfigError(f"{path.name} holds settings of {of_ranker}, not of {ranker}")
-    read_settings(ranker, settings)
-    return [f"{name}={value}" for name, value in settings.items()]
+    meant = read_settings(ranker, settings).model_dump(mode="json")  # what came later is as it was then
+    return [f"{name}={value}" for name, value in meant.items()]

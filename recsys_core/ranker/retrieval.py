@@ -72,10 +72,6 @@ class ItemIndex:
     def n_items(self) -> int:
         return len(self._vectors) - 1
 
-    @property
-    def _n_threads(self) -> int:
-        return min(MAX_THREADS, torch.get_num_threads()) if self._vectors.device.type == "cpu" else 1
-
     def search(self, states: Tensor, seen: Histories, k: int) -> TopItems:
         """Everybody's k best items among those they haven't seen.
 
@@ -95,8 +91,10 @@ class ItemIndex:
         found = TopItems(np.zeros((len(states), k), np.int64), np.full((len(states), k), -np.inf, np.float32))
         left = np.arange(len(states))
         for first_pass, width in self._passes(len(states), k):
-            prove = partial(self._prove, first_pass, width, states, seen, found)
-            left = np.concatenate([left[:0], *map_in_threads(prove, self._shares(left))])
+            shares = self._shares(left)
+            most = MOST_SCORES // max(1, len(shares))
+            prove = partial(self._prove, first_pass, width, most, states, seen, found)
+            left = np.concatenate([left[:0], *map_in_threads(prove, shares)])
         self._score_everything(states, seen, left, found)
         return found
 
@@ -107,7 +105,7 @@ class ItemIndex:
         """
         states = states.detach().to(self._vectors.device, torch.float32)
         totals = np.full(len(states), -np.inf)
-        scratch, n_rows = self._scratch(len(states), self._full)
+        scratch, n_rows = self._scratch(len(states), self._full, MOST_SCORES)
         for rows in _blocks(np.arange(len(states)), n_rows):
             some = self._seen(seen, rows)
             scores = scratch[: len(rows) * len(self._vectors)].view(len(rows), -1)
@@ -132,13 +130,14 @@ class ItemIndex:
         self,
         first_pass: FirstPass,
         width: int,
+        most: int,
         states: Tensor,
         seen: Histories,
         found: TopItems,
         people: IntArray,
     ) -> IntArray:
         """Enters the lists of people into `found`; whose lists are not proven to be complete."""
-        scratch, n_rows = self._scratch(len(people), first_pass)
+        scratch, n_rows = self._scratch(len(people), first_pass, most)
         unproven = [people[:0]]
         for rows in _blocks(people, n_rows):
             some = states[rows]
@@ -151,7 +150,8 @@ class ItemIndex:
 
     def _shares(self, people: IntArray) -> list[IntArray]:
         """The people that each thread looks at by itself: partitions and gathers would use one alone."""
-        n_shares = min(self._n_threads, -(-len(people) // FEWEST_OF_A_THREAD))
+        n_threads = min(MAX_THREADS, torch.get_num_threads()) if self._vectors.device.type == "cpu" else 1
+        n_shares = min(n_threads, -(-len(people) // FEWEST_OF_A_THREAD))
         return np.array_split(people, n_shares) if n_shares else []
 
     def _score_everything(self, states: Tensor, seen: Histories, people: IntArray, found: TopItems) -> None:
@@ -190,9 +190,9 @@ class ItemIndex:
         device = self._vectors.device
         return Seen(torch.from_numpy(some.rows).to(device), torch.from_numpy(some.items).to(device))
 
-    def _scratch(self, n: int, first_pass: FirstPass) -> tuple[Tensor, int]:
-        """Space for the scores of as many people as are looked at together, and how many they are."""
-        columns, most = first_pass.n_columns, MOST_SCORES // self._n_threads
+    def _scratch(self, n: int, first_pass: FirstPass, most: int) -> tuple[Tensor, int]:
+        """Space for at most so many scores of people who are looked at together, and how many people."""
+        columns = first_pass.n_columns
         n_rows = min(max(BLOCK_PEOPLE, BLOCK_SCORES // columns), max(1, most // columns), max(1, n))
         size = n_rows * columns
         return torch.empty(size, dtype=first_pass.dtype, device=self._vectors.device), n_rows

@@ -81,19 +81,20 @@ class Optimizer:
             for weight in (weight for group in part.param_groups for weight in group["params"]):
                 name = names[weight]
                 part.state[weight] = {
-                    kind: moments[f"{name}/{kind}"].to("cpu" if kind == "step" else weight.device)
+                    kind: moments[f"{name}/{kind}"].to(weight.device)
                     for kind in _kinds(name in self.matrices)
                 }
 
 
 def matrices_of_layers(module: nn.Module) -> list[str]:
-    """Names of the matrices that take a vector to a vector: of linear and of recurrent layers.
+    """Names of the matrices that take a hidden vector to another: of linear and of recurrent layers.
 
-    Tables of vectors and of attention's biases have two dimensions as well, and are none.
+    Tables of vectors and of attention's biases have two dimensions as well, and are none. What projects texts
+    and pictures stands for a table: it is where items come in and where their scores go out.
     """
     found = list[str]()
     for prefix, layer in module.named_modules():
-        if isinstance(layer, nn.Linear | nn.RNNBase):
+        if isinstance(layer, nn.Linear | nn.RNNBase) and not prefix.endswith("projection"):
             own = layer.named_parameters(prefix=prefix, recurse=False)
             found += [name for name, weight in own if weight.ndim == 2 and weight.requires_grad]
     return found

@@ -44,7 +44,7 @@ class Recipe:
     max_gradient_norm: float = 5.0
     loss: LossChoice = FULL_SOFTMAX
     groups: GroupChoice = AS_IT_IS
-    optimizer: OptimizerName = "muon"
+    optimizer: OptimizerName = "adamw"
 
 
 @dataclass(frozen=True, slots=True)

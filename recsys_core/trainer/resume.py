@@ -29,7 +29,7 @@ from recsys_core.trainer.recipe import Epoch
 from recsys_core.trainer.step import Stepper
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 WEIGHTS, BEST, MOMENTS, GROUPS = "weights/", "best/", "moments/", "groups/"
 
 State = dict[str, Tensor]

@@ -101,7 +101,9 @@ class Stepper:
         """As `_of_piece`, for one part; runs in a thread of the pool."""
         seed_noise(self.recipe.seed, self.n_done, number)
         device = self.ranker.item_bias.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+        half = self.precision == torch.bfloat16
+        # its cache is shared by all threads, and the first that leaves empties it: bits would depend on time
+        with torch.autocast(device.type, torch.bfloat16, enabled=half, cache_enabled=False):
             loss = share * self.loss(self.ranker, part)
         weights = list(self.weights.values())
         return float(loss.detach()), torch.autograd.grad(
