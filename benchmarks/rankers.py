@@ -14,9 +14,10 @@ import numpy as np
 
 from recsys_core.actions.comparisons import leaderboard
 from recsys_core.actions.data import ingest_sample
-from recsys_core.actions.models import evaluate_model, list_for_user, open_model, train
+from recsys_core.actions.models import list_for_user, open_model, train
 from recsys_core.config import SETTINGS
 from recsys_core.presets import PRESETS
+from recsys_core.ranker.evaluation import evaluate
 from recsys_core.store.records import ModelRecord
 from recsys_core.store.workspace import Workspace
 
@@ -34,9 +35,12 @@ def trained(workspace: Workspace, ranker: str, preset: str) -> ModelRecord:
 
 
 def opens_again(workspace: Workspace, model: ModelRecord) -> bool:
-    """Whether the model from its folder ranks the test items as the trained one did, and has a list."""
+    """Whether the model from its folder ranks the test items as the trained one did, and has a list.
+
+    The figures that were kept with it would say so of themselves, so everybody is ranked again.
+    """
     opened = open_model(workspace, model.id)
-    again = evaluate_model(opened, "test", 10)
+    again = evaluate(opened.ranker, opened.data.dataset, opened.data.split, "test")
     person = str(opened.data.dataset.users["user_id"].iloc[0])
     return np.array_equal(again.ranks, opened.test.ranks) and len(list_for_user(opened, person, 10)) == 10
 

@@ -23,5 +23,5 @@ PRESET_VALUES: dict[tuple[str, str], dict[str, Any]] = {
     ("fusion", "quick"): {"epochs": 8, "max_length": 50},
     ("fusion", "best"): {"epochs": 30, "patience": 30, "max_length": 200, "dropout": 0.3},
     ("hybrid", "quick"): {"epochs": 8, "max_length": 50, "embedding_size": 48},
-    ("hybrid", "best"): {"epochs": 20, "patience": 20, "max_length": 200, "dropout": 0.3},
+    ("hybrid", "best"): {"epochs": 60, "max_length": 200, "embedding_size": 96, "patience": 10},
 }
